@@ -1,0 +1,63 @@
+# `make help` lists every target.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+PACKAGES := job
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+
+.PHONY: help
+help: ## List every target
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A stamp is newer than the requirements it was made from; a change of them installs again.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: $(PYTHON) is older than Python 3.11"; echo "  Name a newer one: make $(MAKECMDGOALS) PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.job: requirements.txt pyproject.toml $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.job
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: setup
+setup: $(VENV)/.job ## Create .venv with everything an experiment needs
+
+.PHONY: run
+run: setup ## Try it: sample data (unless data/raw has a real file), the quick spec, the comparison
+	@$(BIN)/ldp demo
+
+.PHONY: test
+test: setup $(VENV)/.dev ## Run the tests (ARGS="-k name" picks some)
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: lint
+lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy --strict $(PACKAGES)
+
+.PHONY: format
+format: $(VENV)/.dev ## Rewrite the code in the project's style
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+.PHONY: lock
+lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
+	$(COMPILE) $(ARGS) --extra cpu --extra dev -o requirements-dev.txt
+	$(COMPILE) --extra cpu -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+
+.PHONY: clean
+clean: ## Remove the environment and caches (never data, executions or reports)
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

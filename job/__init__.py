@@ -1,0 +1,1 @@
+"""Loan-default experiments: from a raw credit file to a compared table."""

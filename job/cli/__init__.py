@@ -1,0 +1,5 @@
+"""The ``ldp`` command."""
+
+
+def main() -> None:
+    """Run the command line."""

@@ -1,0 +1,1 @@
+"""Raw file in, features out."""

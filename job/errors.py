@@ -1,0 +1,145 @@
+"""Every error that a user can cause: what is wrong and where in one line, what to do about it in another.
+
+The command line prints the two lines and ends with the error's exit code; nothing else in the house catches an
+:class:`LdpError` in order to go on. Each subclass also inherits the builtin that fits, so that a program that uses
+the packages as a library can catch what it knows.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+EXIT_DONE = 0
+EXIT_FAILED = 1
+EXIT_USAGE = 2
+EXIT_SIGINT = 130
+EXIT_SIGTERM = 143
+
+
+class LdpError(Exception):
+    """A foreseeable failure.
+
+    Parameters
+    ----------
+    what : str
+        One line: what is wrong, and where (file, row, column, key).
+    remedy : str
+        One line: what the user does about it.
+    """
+
+    exit_code = EXIT_FAILED
+
+    def __init__(self, what: str, remedy: str) -> None:
+        super().__init__(what, remedy)
+        self.what = one_line(what)
+        self.remedy = one_line(remedy)
+
+    def __str__(self) -> str:
+        return f"{self.what} — {self.remedy}"
+
+
+class SettingInvalid(LdpError, ValueError):
+    """An ``LDP_*`` environment variable that cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class UsageError(LdpError, ValueError):
+    """Options that do not go together."""
+
+    exit_code = EXIT_USAGE
+
+
+class DatasetNotFound(LdpError, KeyError):
+    """A dataset's name that is not in the catalogue."""
+
+    exit_code = EXIT_USAGE
+
+
+class RawFileNotFound(LdpError, FileNotFoundError):
+    """There is no raw file for a dataset."""
+
+
+class RawFileInvalid(LdpError, ValueError):
+    """A raw file that cannot be read without guessing."""
+
+
+class AlreadyThere(LdpError, FileExistsError):
+    """Something that would be overwritten."""
+
+
+class ProcessedDataNotFound(LdpError, FileNotFoundError):
+    """There are no processed data for a dataset."""
+
+
+class ProcessedDataInvalid(LdpError, ValueError):
+    """Processed data that are damaged, or an X and a y that do not belong together."""
+
+
+class SpecNotFound(LdpError, FileNotFoundError):
+    """A spec that is neither shipped nor a file."""
+
+    exit_code = EXIT_USAGE
+
+
+class SpecInvalid(LdpError, ValueError):
+    """A spec with unknown keys or values that cannot be used."""
+
+    exit_code = EXIT_USAGE
+
+
+class ExecutionNotFound(LdpError, KeyError):
+    """An execution's id under which nothing is stored."""
+
+
+class ExecutionMismatch(LdpError, ValueError):
+    """An execution that was made from another spec, other data, other versions or another device."""
+
+
+class ResultInvalid(LdpError, ValueError):
+    """A stored result that is damaged or is not a result at all."""
+
+
+class DeviceUnavailable(LdpError, RuntimeError):
+    """A GPU was asked for and there is none that can be used."""
+
+
+class StorageError(LdpError, OSError):
+    """The storage refused a request, or could not be reached."""
+
+
+class NoSpaceLeft(StorageError):
+    """The storage is full."""
+
+
+class Interrupted(LdpError, KeyboardInterrupt):
+    """The process was told to stop; everything finished is stored.
+
+    Parameters
+    ----------
+    exit_code : int
+        128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM.
+    """
+
+    def __init__(self, what: str, remedy: str, exit_code: int) -> None:
+        super().__init__(what, remedy)
+        self.exit_code = exit_code
+
+
+def one_line(text: str, limit: int = 600) -> str:
+    """Return `text` on one line without control characters, cut at `limit` characters."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def shown(value: object, limit: int = 40) -> str:
+    """Return a cell or a name quoted for a message: on one line, printable, at most `limit` characters."""
+    return "'" + one_line(str(value), limit) + "'"
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'x'?`` for the nearest of `known`, or the whole list where none is near."""
+    known = list(known)
+    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}."

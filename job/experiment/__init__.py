@@ -1,0 +1,1 @@
+"""From a spec to results: units, executions, checkpoints, the runner."""

@@ -1,0 +1,70 @@
+"""Settings: the ``LDP_*`` environment, typed and read once."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from job.errors import SettingInvalid, shown
+
+
+class Settings(BaseSettings):
+    """What the environment says.
+
+    Attributes
+    ----------
+    storage_url : str
+        Where data, executions and reports lie: a directory, or a URL such as ``s3://bucket/prefix``.
+    n_jobs : int or None
+        Worker processes; None for one for each processor this process may use.
+    use_gpu : bool
+        Whether to compute on a GPU; without one that is an error.
+    scratch_dir : pathlib.Path
+        A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
+    log_format : {'auto', 'text', 'json'}
+        ``auto`` is text at a terminal and JSON lines elsewhere.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="LDP_", frozen=True, extra="ignore")
+
+    storage_url: str = Field(default=".", min_length=1, max_length=2000)
+    n_jobs: int | None = Field(default=None, ge=1, le=1024)
+    use_gpu: bool = False
+    scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
+    log_format: Literal["auto", "text", "json"] = "auto"
+
+    @classmethod
+    def from_environment(cls) -> Settings:
+        """Read the environment.
+
+        Raises
+        ------
+        SettingInvalid
+            Naming each variable that cannot be used.
+        """
+        try:
+            return cls()
+        except ValidationError as error:
+            problems = "; ".join(
+                f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(item['input'])}: {item['msg'].lower()}"
+                for item in error.errors()
+            )
+            raise SettingInvalid(
+                f"the environment cannot be used: {problems}", "Correct or unset the variables."
+            ) from None
+
+    def workers(self, jobs: int | None = None) -> int:
+        """Return the number of worker processes: `jobs` if given, else ``LDP_N_JOBS``, else the processors at hand."""
+        return jobs or self.n_jobs or available_processors()
+
+
+def available_processors() -> int:
+    """Return how many processors this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

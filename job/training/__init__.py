@@ -1,0 +1,1 @@
+"""From features to predictions: split, resample, search, one unit of work."""
