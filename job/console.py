@@ -93,6 +93,11 @@ class Console:
         """Say that something happened; `fields` go into the JSON record."""
         self._say("info", event, message, fields)
 
+    def detail(self, event: str, message: str, **fields: Any) -> None:
+        """Say something that a log should have and that would drown a person at a terminal."""
+        if self.json:
+            self._say("info", event, message, fields)
+
     def warning(self, event: str, message: str, **fields: Any) -> None:
         """Say something that the user should look at."""
         self._say("warning", event, message, fields)

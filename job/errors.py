@@ -113,7 +113,7 @@ class NoSpaceLeft(StorageError):
     """The storage is full."""
 
 
-class Interrupted(LdpError, KeyboardInterrupt):
+class Interrupted(LdpError, RuntimeError):
     """The process was told to stop; everything finished is stored.
 
     Parameters

@@ -123,7 +123,7 @@ class Store:
         self.url = url
 
     @classmethod
-    def open(cls, url: str = ".", scratch_dir: Path | None = None) -> Store:
+    def open(cls, url: str = ".", scratch_dir: Path | None = None, retries: int = 10) -> Store:
         """Open a directory (made if it is missing) or a URL.
 
         Parameters
@@ -134,6 +134,9 @@ class Store:
             ``AWS_REGION`` and ``AWS_ENDPOINT_URL``.
         scratch_dir : pathlib.Path, optional
             Where large objects are gathered before they are sent; the system's temporary directory by default.
+        retries : int
+            How often a request to an object store that fails for a passing reason (5xx, a lost connection) is sent
+            again, with growing pauses of up to 15 s and for 3 minutes in all.
 
         Raises
         ------
@@ -148,7 +151,7 @@ class Store:
                 return cls(LocalStore(path), str(path), scratch_dir)
             if scheme == "memory":
                 return cls(MemoryStore(), url, scratch_dir)
-            options: dict[str, Any] = {}
+            options: dict[str, Any] = {"retry_config": {"max_retries": retries}}
             if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
                 options["client_options"] = {"allow_http": True}
             return cls(from_url(url, **options), url.rstrip("/"), scratch_dir)

@@ -1,5 +1,80 @@
-"""The ``ldp`` command."""
+"""The ``ldp`` command: parses arguments, calls one function, prints. No logic, and no heavy import on the way."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from job.cli.analyze import app as analyze_app
+from job.cli.data import app as data_app
+from job.cli.demo import demo
+from job.cli.experiment import app as experiment_app
+from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError
+
+app = typer.Typer(
+    help="Loan-default experiments: which model and which technique against class imbalance detects defaulters best?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(data_app, name="data")
+app.add_typer(experiment_app, name="experiment")
+app.add_typer(analyze_app, name="analyze")
+app.command()(demo)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"ldp {version('ldp')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (anywhere on the command line).")] = False,
+) -> None:
+    """Loan-default experiments: which model and which technique against class imbalance detects defaulters best?"""
 
 
 def main() -> None:
-    """Run the command line."""
+    """Run the command line and end the process with its exit code."""
+    arguments = sys.argv[1:]
+    debug = "--debug" in arguments
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
+    try:
+        app(args=[argument for argument in arguments if argument != "--debug"], prog_name="ldp")
+    except LdpError as error:
+        if debug:
+            raise
+        print(f"error: {error.what}\n  {error.remedy}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_DONE)
+    except Exception as error:
+        if debug:
+            raise
+        print(  # noqa: T201
+            f"error: unforeseen {type(error).__name__}: {error}\n"
+            "  This is a fault of ldp. Run the command again with --debug and report what it prints.",
+            file=sys.stderr,
+        )
+        sys.exit(EXIT_FAILED)
+
+
+def _interrupt(number: int, _frame: FrameType | None) -> None:
+    raise Interrupted(
+        f"stopped by {signal.Signals(number).name}", "Nothing is half-written; run the command again.", 128 + number
+    )

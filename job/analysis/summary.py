@@ -1,0 +1,177 @@
+"""Which combination detects defaulters best: mean and standard deviation of every metric over the seeds."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from job.errors import UsageError, did_you_mean, shown
+from job.experiment.executions import Execution, bound
+from job.experiment.results import StoredResult
+from job.experiment.verify import verify
+from job.metrics import METRIC_IDS
+from job.store import Store
+
+LOWER_IS_BETTER = frozenset({"brier", "log_loss"})
+
+
+@dataclass(frozen=True)
+class SummaryRow:
+    """One combination of model and technique on one dataset.
+
+    Attributes
+    ----------
+    dataset, model, technique : str
+    seeds : tuple of int
+        The seeds whose units are done.
+    mean, std : dict of metric id to float or None
+        Over the seeds at which the metric is defined. `std` has ddof = 1 and is None for fewer than two.
+    undefined : dict of metric id to int
+        At how many seeds a metric is undefined, where that is any.
+    inapplicable : dict of int to str
+        Seeds whose units are inapplicable, with the reason.
+    """
+
+    dataset: str
+    model: str
+    technique: str
+    seeds: tuple[int, ...]
+    mean: dict[str, float | None]
+    std: dict[str, float | None]
+    undefined: dict[str, int]
+    inapplicable: dict[int, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the row as plain JSON values: names, seeds, then ``{metric}_mean`` and ``{metric}_std``."""
+        found: dict[str, Any] = {
+            "dataset": self.dataset, "model": self.model, "technique": self.technique, "seeds": list(self.seeds),
+        }  # fmt: skip
+        for metric in METRIC_IDS:
+            found[f"{metric}_mean"] = self.mean[metric]
+            found[f"{metric}_std"] = self.std[metric]
+        return found | {
+            "undefined": self.undefined,
+            "inapplicable": {str(seed): why for seed, why in self.inapplicable.items()},
+        }
+
+
+@dataclass(frozen=True)
+class DatasetState:
+    """How much of a dataset is summarised; counts are units."""
+
+    dataset: str
+    present: int
+    total: int
+    synthetic: bool
+
+    @property
+    def partial(self) -> bool:
+        """Whether results are missing."""
+        return self.present < self.total
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The comparison of one execution.
+
+    Attributes
+    ----------
+    execution : str
+    sort : str
+        The metric by which rows are sorted within their dataset, the best first.
+    rows : tuple of SummaryRow
+    datasets : tuple of DatasetState
+    damaged : tuple of str
+        Results that could not be used, one line each.
+    """
+
+    execution: str
+    sort: str
+    rows: tuple[SummaryRow, ...]
+    datasets: tuple[DatasetState, ...]
+    damaged: tuple[str, ...]
+
+
+def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accuracy") -> Summary:
+    """Read, verify and compare the results of an execution.
+
+    Raises
+    ------
+    UsageError
+        Where `sort` is not a metric.
+    """
+    if sort not in METRIC_IDS:
+        raise UsageError(f"there is no metric {shown(sort)}", did_you_mean(sort, METRIC_IDS))
+    units = list(execution.spec.units())
+    verified = verify(store, execution, units)
+    states = []
+    for dataset in execution.spec.datasets:
+        binding = bound(store, execution, dataset)
+        states.append(
+            DatasetState(
+                dataset,
+                sum(unit.dataset == dataset for unit in verified.results),
+                sum(unit.dataset == dataset for unit in units),
+                bool(binding and binding.get("synthetic")),
+            )
+        )
+    rows = summary_rows(verified.results.values())
+    order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
+    rows.sort(key=lambda row: (order[row.dataset], *_rank(row, sort)))
+    return Summary(execution.id, sort, tuple(rows), tuple(states), tuple(verified.damaged.values()))
+
+
+def summary_rows(results: Iterable[StoredResult]) -> list[SummaryRow]:
+    """Group results by dataset, model and technique."""
+    groups: dict[tuple[str, str, str], list[StoredResult]] = defaultdict(list)
+    for result in results:
+        unit = result.unit
+        groups[unit.dataset, unit.model, unit.technique].append(result)
+    return [_row(*names, sorted(group, key=lambda one: one.unit.seed)) for names, group in sorted(groups.items())]
+
+
+def _row(dataset: str, model: str, technique: str, results: list[StoredResult]) -> SummaryRow:
+    done = [result for result in results if result.record["status"] == "done"]
+    mean: dict[str, float | None] = {}
+    std: dict[str, float | None] = {}
+    undefined = {}
+    for metric in METRIC_IDS:
+        values = [value for result in done if (value := result.record["metrics"][metric]) is not None]
+        mean[metric] = statistics.fmean(values) if values else None
+        std[metric] = statistics.stdev(values) if len(values) > 1 else None
+        if len(values) < len(done):
+            undefined[metric] = len(done) - len(values)
+    return SummaryRow(
+        dataset,
+        model,
+        technique,
+        tuple(result.unit.seed for result in done),
+        mean,
+        std,
+        undefined,
+        {r.unit.seed: str(r.record["reason"]) for r in results if r.record["status"] == "inapplicable"},
+    )
+
+
+def _rank(row: SummaryRow, sort: str) -> tuple[bool, float, str, str]:
+    value = row.mean[sort]
+    if value is None:
+        return True, 0.0, row.model, row.technique
+    return False, value if sort in LOWER_IS_BETTER else -value, row.model, row.technique
+
+
+def to_csv(summary: Summary) -> bytes:
+    """Return the rows as CSV: one line each, seeds separated by blanks, undefined values empty."""
+    out = io.StringIO()
+    names = ["dataset", "model", "technique", "seeds"]
+    names += [f"{metric}_{part}" for metric in METRIC_IDS for part in ("mean", "std")]
+    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for row in summary.rows:
+        writer.writerow(row.as_json() | {"seeds": " ".join(map(str, row.seeds))})
+    return out.getvalue().encode()

@@ -1,0 +1,49 @@
+"""What every command needs: settings, console, store; and the options that several commands share."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from job.console import Console
+    from job.settings import Settings
+    from job.store import Store
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+UseGpuOption = Annotated[bool, typer.Option("--use-gpu", help="Compute on a GPU; an error where there is none.")]
+DatasetsOption = Annotated[
+    list[str] | None, typer.Option("--only-dataset", metavar="DATASET", help="Only this dataset (repeatable).")
+]
+JobsOption = Annotated[
+    int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="Worker processes (default: LDP_N_JOBS, or all).")
+]
+
+
+@dataclass(frozen=True)
+class Context:
+    """Settings, console and store of one command."""
+
+    settings: Settings
+    console: Console
+    store: Store
+
+
+def open_context() -> Context:
+    """Read the environment and open the store."""
+    from job.console import Console
+    from job.settings import Settings
+    from job.store import Store
+
+    settings = Settings.from_environment()
+    console = Console(log_format=settings.log_format)
+    return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir))
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON on standard output."""
+    sys.stdout.write(json.dumps(value, indent=2, allow_nan=False) + "\n")

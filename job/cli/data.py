@@ -1,0 +1,71 @@
+"""``ldp data``: datasets from raw file to features."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from job.cli.context import JsonOption, UseGpuOption, open_context, print_json
+
+app = typer.Typer(help="Datasets: list them, make sample data, turn raw files into features.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_datasets(json: JsonOption = False) -> None:
+    """List the datasets, and what of each is there."""
+    from job.catalogue import CATALOGUE
+    from job.cli.tables import print_table
+    from job.store import features_key, raw_keys, target_key
+
+    context = open_context()
+    found = []
+    for entry in CATALOGUE:
+        raw = next((key for key in raw_keys(entry.id) if context.store.info(key)), None)
+        processed = all(context.store.info(key) for key in (features_key(entry.id), target_key(entry.id)))
+        found.append(
+            {"dataset": entry.id, "title": entry.title, "source": entry.source, "raw": raw, "processed": processed}
+        )
+    if json:
+        print_json(found)
+        return
+    print_table(
+        f"Datasets in {context.store.url}",
+        [("dataset", False), ("what it is", False), ("raw file", False), ("processed", False)],
+        [(one["dataset"], one["title"], one["raw"], "yes" if one["processed"] else None) for one in found],
+    )
+
+
+@app.command()
+def sample(
+    dataset: Annotated[str, typer.Argument(help="Which dataset to imitate.")],
+    rows: Annotated[int, typer.Option(help="How many rows.")] = 5000,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 1,
+    force: Annotated[bool, typer.Option("--force", help="Replace a raw file that is there.")] = False,
+) -> None:
+    """Write a synthetic raw file: the real schema, realistic distributions, a target that can be learnt."""
+    from job.data.samples import write_sample
+
+    context = open_context()
+    key = write_sample(context.store, dataset, rows=rows, seed=seed, force=force)
+    context.console.info(
+        "sample_written", f"wrote {context.store.where(key)}: {rows} synthetic rows", dataset=dataset, rows=rows
+    )
+
+
+@app.command()
+def process(
+    dataset: Annotated[str | None, typer.Argument(help="Which dataset; all that have a raw file if left out.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Process again what is up to date.")] = False,
+    use_gpu: UseGpuOption = False,
+) -> None:
+    """Turn raw files into cleaned tables and features."""
+    from job.arrays import require_device
+    from job.data.processing import process, process_present
+
+    context = open_context()
+    require_device(use_gpu or context.settings.use_gpu)
+    if dataset is None:
+        process_present(context.store, context.console, force=force)
+    else:
+        process(context.store, dataset, context.console, force=force)

@@ -1,0 +1,28 @@
+"""``ldp demo``: from nothing to a compared table."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from job.cli.context import JobsOption, open_context
+
+SAMPLE_ROWS = 6000
+SAMPLE_SEED = 1
+
+
+def demo(
+    dataset: Annotated[str, typer.Argument(help="Which dataset.")] = "taiwan_credit", jobs: JobsOption = None
+) -> None:
+    """Try it: sample data unless data/raw has a real file, features, the quick spec, the comparison."""
+    from job.cli.analyze import summarise_and_print
+    from job.cli.experiment import run_and_report
+    from job.data.processing import process
+    from job.data.samples import write_sample_unless_there
+
+    context = open_context()
+    write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
+    process(context.store, dataset, context.console)
+    execution = run_and_report(context, "quick", [dataset], jobs)
+    summarise_and_print(context, execution)

@@ -1,0 +1,181 @@
+"""``ldp experiment``: plan, run, list, status."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from job.cli.context import Context, DatasetsOption, JobsOption, JsonOption, UseGpuOption, open_context, print_json
+from job.errors import EXIT_FAILED
+
+app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
+
+DEFAULT_SPEC = "default"
+_ORIGIN = {True: "synthetic", False: "own", None: None}
+SpecOption = Annotated[
+    str | None,
+    typer.Option("--spec", metavar="NAME|FILE", help="quick, default, thesis, or a TOML file (default: default)."),
+]
+
+
+@app.command()
+def plan(
+    spec: SpecOption = None, only_dataset: DatasetsOption = None, jobs: JobsOption = None, json: JsonOption = False
+) -> None:
+    """Say how much work a spec is, what is left out and why, before anyone waits for it."""
+    from job.cli.tables import print_table
+    from job.experiment.plan import plan
+    from job.experiment.spec import read_spec
+
+    context = open_context()
+    chosen = read_spec(spec or DEFAULT_SPEC)
+    planned = plan(context.store, chosen, only=tuple(only_dataset or ()), workers=context.settings.workers(jobs))
+    if json:
+        print_json(planned.as_json())
+        return
+    print_table(
+        f"{chosen.name}: {chosen.description}",
+        [("what", False), ("how much", True)],
+        [
+            ("units", f"{len(planned.units):,}"),
+            ("fits of a naive grid search", f"{planned.fits:,}"),
+            ("CPU hours, about", f"{planned.cpu_hours:.2f}"),
+            (f"hours with {planned.workers} workers, about", f"{planned.cpu_hours / planned.workers:.2f}"),
+            ("memory in MiB, about", f"{planned.memory_mib:,.0f}"),
+        ],
+    )
+    for name, reason in planned.left_out.items():
+        typer.echo(f"left out: {name}: {reason}")
+
+
+@app.command()
+def run(
+    spec: SpecOption = None,
+    only_dataset: DatasetsOption = None,
+    jobs: JobsOption = None,
+    execution_id: Annotated[
+        str | None, typer.Option("--execution-id", metavar="ID", help="Exactly this execution; created if it is new.")
+    ] = None,
+    skip_resume: Annotated[
+        bool, typer.Option("--skip-resume", help="Start another execution instead of resuming.")
+    ] = False,
+    use_gpu: UseGpuOption = False,
+) -> None:
+    """Run what is missing of an experiment: resumes where it was stopped, however it was."""
+    run_and_report(open_context(), spec, only_dataset, jobs, execution_id, skip_resume, use_gpu)
+
+
+def run_and_report(
+    context: Context,
+    spec: str | None,
+    only_dataset: list[str] | None = None,
+    jobs: int | None = None,
+    execution_id: str | None = None,
+    skip_resume: bool = False,
+    use_gpu: bool = False,
+) -> str:
+    """Run an experiment, print how it ended, and return the execution's id; ends the process where units failed."""
+    from job.arrays import require_device
+    from job.cli.tables import print_table
+    from job.errors import UsageError
+    from job.experiment.resolve import find_spec
+    from job.experiment.runner import run_experiment
+    from job.experiment.spec import read_spec
+
+    if execution_id is not None and skip_resume:
+        raise UsageError("--skip-resume and --execution-id contradict each other", "Give one of them.")
+    device = require_device(use_gpu or context.settings.use_gpu)
+    chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
+    report = run_experiment(
+        context.store,
+        chosen,
+        device=device,
+        workers=context.settings.workers(jobs),
+        scratch_dir=context.settings.scratch_dir,
+        console=context.console,
+        only=tuple(only_dataset or ()),
+        execution_id=execution_id,
+        skip_resume=skip_resume,
+    )
+    counts = {"finished": report.finished, "present": report.present, "total": report.wanted}
+    if report.failures:
+        print_table(
+            f"{len(report.failures)} units of {report.execution.id} failed",
+            [("unit", False), ("why", False)],
+            report.failures.items(),
+        )
+        context.console.error(
+            "execution_failed",
+            f"{report.execution.id}: {report.present} of {report.wanted} units done; run the same command to try the "
+            f"others again (tracebacks: {context.store.where('executions')}/{report.execution.id}/failures)",
+            execution=report.execution.id,
+            **counts,
+        )
+        raise typer.Exit(EXIT_FAILED)
+    already = "already complete" if not report.finished else "complete"
+    context.console.info(
+        "execution_complete",
+        f"{report.execution.id}: {already}, {report.present} of {report.wanted} units",
+        execution=report.execution.id,
+        **counts,
+    )
+    return report.execution.id
+
+
+@app.command("list")
+def list_executions(json: JsonOption = False) -> None:
+    """List executions, the latest first."""
+    from job.cli.tables import print_table
+    from job.experiment.status import all_statuses
+
+    context = open_context()
+    found = all_statuses(context.store, context.console)
+    if json:
+        print_json([one.as_json() for one in found])
+        return
+    print_table(
+        f"Executions in {context.store.url}",
+        [("execution", False), ("created", False), ("device", False), ("done", True), ("failed", True), ("of", True)],
+        [
+            (one.execution, f"{one.created:%Y-%m-%d %H:%M}", one.device, one.done, one.failed, one.total)
+            for one in found
+        ],
+    )
+
+
+@app.command()
+def status(
+    execution_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
+    ] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME", help="The latest of this spec.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say how far an execution is: units done, failed and left."""
+    from job.cli.tables import print_table
+    from job.experiment.status import choose_execution, status
+
+    context = open_context()
+    found = status(context.store, choose_execution(context.store, execution_id, spec))
+    if json:
+        print_json(found.as_json())
+        return
+    state = "complete" if found.complete else f"{found.done} of {found.total} units done"
+    print_table(
+        f"{found.execution}: {state}",
+        [("dataset", False), ("done", True), ("failed", True), ("left", True), ("of", True), ("data", False)],
+        [
+            (
+                one.dataset,
+                one.done,
+                one.failed,
+                one.left,
+                one.total,
+                _ORIGIN[one.synthetic],
+            )
+            for one in found.datasets
+        ],
+    )
+    if found.failures:
+        print_table("Failed", [("unit", False), ("why", False)], found.failures)

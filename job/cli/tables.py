@@ -1,0 +1,107 @@
+"""Tables at a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+    from job.analysis.summary import Summary, SummaryRow
+
+WIDTH_ELSEWHERE = 120
+
+
+def output() -> Console:
+    """Return a rich console on standard output; outside a terminal it has a fixed width."""
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
+    return Console(width=width, highlight=False)
+
+
+def print_table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> None:
+    """Print a table.
+
+    Parameters
+    ----------
+    columns : sequence of (str, bool)
+        The heading, and whether the column is numeric.
+    rows : iterable of sequences
+        Cells; None is shown as a dash.
+    """
+    output().print(_table(title, columns, rows))
+
+
+def _table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for heading, numeric in columns:
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+    return table
+
+
+def print_summary(summary: Summary) -> None:
+    """Print a comparison: for each dataset the combinations with mean ± standard deviation of every metric.
+
+    As many metrics stand side by side as the width allows, the one that sorts first; the others follow below.
+    """
+    from job.metrics import METRIC_IDS
+
+    console = output()
+    metrics = [summary.sort, *(metric for metric in METRIC_IDS if metric != summary.sort)]
+    for state in summary.datasets:
+        rows = [row for row in summary.rows if row.dataset == state.dataset]
+        if not rows:
+            continue
+        wide = any(len(row.seeds) > 1 for row in rows)
+        cells = {metric: [_cell(row, metric) for row in rows] for metric in metrics}
+        names = max(len(row.model) for row in rows) + max(len(row.technique) for row in rows) + 4
+        blocks = _blocks(metrics, cells, console.width - names)
+        notes = [f"{state.present} of {state.total} units" + (": partial" if state.partial else "")]
+        if state.synthetic:
+            notes.append("synthetic sample data")
+        console.print()
+        for i, block in enumerate(blocks):
+            title = f"{state.dataset} ({', '.join(notes)}), {summary.execution}" if i == 0 else ""
+            columns = [("model", False), ("technique", False), *((metric, True) for metric in block)]
+            body = [[row.model, row.technique, *(cells[m][k] for m in block)] for k, row in enumerate(rows)]
+            console.print(_table(title, columns, body))
+            console.print()
+        seeds = sorted({seed for row in rows for seed in row.seeds})
+        spread = "mean ± standard deviation over seeds" if wide else "one seed, so no spread: seed"
+        console.print(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}", markup=False)
+        for row in rows:
+            for reason in dict.fromkeys(row.inapplicable.values()):
+                where = ", ".join(str(seed) for seed, why in row.inapplicable.items() if why == reason)
+                console.print(f"inapplicable: {row.model} × {row.technique}, seed {where}: {reason}", markup=False)
+            for metric, count in row.undefined.items():
+                console.print(f"undefined: {metric} of {row.model} × {row.technique} at {count} seeds", markup=False)
+
+
+def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> list[list[str]]:
+    """Split the metrics into blocks that fit side by side into `width` characters."""
+    blocks: list[list[str]] = [[]]
+    used = 0
+    for metric in metrics:
+        need = 2 + max(len(metric), *(len(cell) for cell in cells[metric]))
+        if blocks[-1] and used + need > width:
+            blocks.append([])
+            used = 0
+        blocks[-1].append(metric)
+        used += need
+    return blocks
+
+
+def _cell(row: SummaryRow, metric: str) -> str:
+    mean, std = row.mean[metric], row.std[metric]
+    if mean is None:
+        return "–"
+    return f"{mean:.3f}" if std is None else f"{mean:.3f} ± {std:.3f}"

@@ -1,0 +1,185 @@
+"""Processed data: float32 features and a target that carry one fingerprint, and are refused where it does not fit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, one_line
+from job.metrics import Array
+from job.store import Store, features_key, target_key
+
+METADATA = b"ldp"
+
+
+@dataclass(frozen=True)
+class ProcessedInfo:
+    """What both files of a processed dataset say of it.
+
+    Attributes
+    ----------
+    dataset : str
+    fingerprint : str
+        SHA-256 of column names and values, of features and target.
+    version : int
+        Of the processing that made it.
+    raw_sha256 : str
+        Of the raw file it was made from.
+    rows, features : int
+    default_rate : float
+    synthetic : bool
+        Whether the raw file was a sample written by ``ldp data sample``.
+    """
+
+    dataset: str
+    fingerprint: str
+    version: int
+    raw_sha256: str
+    rows: int
+    features: int
+    default_rate: float
+    synthetic: bool
+
+    def to_metadata(self) -> dict[bytes, bytes]:
+        """Return it as parquet metadata."""
+        return {METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+
+
+@dataclass(frozen=True)
+class ProcessedData:
+    """A processed dataset of n rows and p features.
+
+    Attributes
+    ----------
+    info : ProcessedInfo
+    X : float32 ndarray of shape (n, p), C-contiguous
+        Missing values are NaN.
+    feature_names : tuple of str
+    target : int8 ndarray of shape (n,)
+    group : object ndarray of shape (n,), or None
+    time : datetime64[D] ndarray of shape (n,), or None
+    """
+
+    info: ProcessedInfo
+    X: Array
+    feature_names: tuple[str, ...]
+    target: Array
+    group: Array | None
+    time: Array | None
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of column names and values."""
+        return self.info.fingerprint
+
+
+def fingerprint(columns: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of column names, types and values; independent of how files encode them.
+
+    Parameters
+    ----------
+    columns : dict of str to float32, int8 or datetime64[D] ndarray, or pyarrow string array
+        In their order. All missing numbers count as the same.
+    """
+    digest = hashlib.sha256()
+    for name, column in columns.items():
+        if isinstance(column, np.ndarray) and column.dtype == np.float32:
+            kind, values = "f4", np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0)).astype("<f4")
+            content = values.tobytes()
+        elif isinstance(column, np.ndarray) and column.dtype == np.int8:
+            kind, content = "i1", column.tobytes()
+        elif isinstance(column, np.ndarray):
+            kind, content = "days", column.astype("datetime64[D]").astype("<i8").tobytes()
+        else:
+            kind, content = "text", json.dumps(column.to_pylist()).encode()
+        digest.update(f"{len(name)}:{name}:{kind}:{len(content)}:".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def describe_processed(store: Store, name: str) -> ProcessedInfo | None:
+    """Return what a processed dataset says of itself, by its target file's metadata; None where there is none.
+
+    Raises
+    ------
+    ProcessedDataInvalid
+        Where the file cannot be read.
+    """
+    if store.info(features_key(name)) is None:
+        return None
+    try:
+        with store.reader(target_key(name)) as file:
+            return _info(pq.read_schema(file).metadata)
+    except FileNotFoundError:
+        return None
+    except _UNREADABLE as error:
+        raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+
+
+def load_processed(store: Store, name: str) -> ProcessedData:
+    """Read a processed dataset and verify its fingerprint.
+
+    Raises
+    ------
+    ProcessedDataNotFound
+    ProcessedDataInvalid
+        Where a file is damaged, or features and target do not belong together.
+    """
+    tables = []
+    for key in (features_key(name), target_key(name)):
+        try:
+            with store.reader(key) as file:
+                tables.append(pq.read_table(file, page_checksum_verification=True))
+        except FileNotFoundError:
+            raise ProcessedDataNotFound(
+                f"there are no processed data of {name}: {store.where(key)} is missing",
+                f"Run `ldp data process {name}`.",
+            ) from None
+        except _UNREADABLE as error:
+            raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+    features, labels = tables
+    try:
+        info = _info(labels.schema.metadata)
+        if _info(features.schema.metadata) != info:
+            raise _invalid(store, name, "do not belong together: features and target have other fingerprints")
+        columns: dict[str, Any] = {c: features[c].to_numpy() for c in features.column_names}
+        X = np.empty((features.num_rows, features.num_columns), np.float32)
+        for i, column in enumerate(columns.values()):
+            X[:, i] = column
+        target = labels["target"].to_numpy()
+        group = labels["group"].combine_chunks() if "group" in labels.column_names else None
+        time = labels["time"].to_numpy().astype("datetime64[D]") if "time" in labels.column_names else None
+        found = fingerprint(columns | label_columns(target, group, time))
+    except _UNREADABLE as error:
+        raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+    if found != info.fingerprint:
+        raise _invalid(store, name, "do not have the values that their fingerprint says")
+    texts = None if group is None else group.to_numpy(zero_copy_only=False)
+    return ProcessedData(info, X, tuple(features.column_names), target, texts, time)
+
+
+def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, Any]:
+    """Return the columns of the target file, in their order."""
+    optional = {"group": group, "time": time}
+    return {"target": target} | {key: column for key, column in optional.items() if column is not None}
+
+
+_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
+
+
+def _info(metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
+    return ProcessedInfo(**json.loads((metadata or {})[METADATA]))
+
+
+def _invalid(store: Store, name: str, problem: str) -> ProcessedDataInvalid:
+    return ProcessedDataInvalid(
+        f"the processed data of {name} in {store.where('data/processed')} {problem}",
+        f"Run `ldp data process --force {name}`.",
+    )

@@ -1,0 +1,194 @@
+"""From a raw file to interim and processed data; nothing is written until everything is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job.catalogue import DATASET_IDS
+from job.console import Console
+from job.data.dataset import Derived
+from job.data.datasets import dataset, source_of
+from job.data.processed import ProcessedInfo, describe_processed, fingerprint, label_columns, load_processed
+from job.data.rawfile import find_raw, read_raw, require_raw
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound
+from job.store import Store, features_key, interim_key, sample_key, target_key
+
+# Raised whenever the same raw file gives other features.
+PROCESSING_VERSION = 1
+LEAST_ROWS_OF_A_CLASS = 2
+
+
+@dataclass(frozen=True)
+class ProcessReport:
+    """What processing found.
+
+    Attributes
+    ----------
+    info : ProcessedInfo
+    up_to_date : bool
+        Whether nothing had to be done.
+    dropped : dict of str to int
+        Rows left out, by reason; empty where nothing was done.
+    """
+
+    info: ProcessedInfo
+    up_to_date: bool
+    dropped: Mapping[str, int] = field(default_factory=dict)
+
+
+def process(store: Store, name: str, console: Console, *, force: bool = False) -> ProcessReport:
+    """Process one dataset, unless it is up to date.
+
+    Up to date means: processed by this version from the raw file that is there now, or from one that is no longer
+    there.
+
+    Raises
+    ------
+    DatasetNotFound, RawFileNotFound, RawFileInvalid, StorageError
+        Nothing is written then, and what was processed before is still there.
+    """
+    definition = dataset(name)
+    if not force:
+        standing = _standing(store, name, console)
+        if standing is not None:
+            return ProcessReport(standing, up_to_date=True)
+    key = require_raw(store, name, source_of(name))
+    derived = definition.derive(read_raw(store, key, definition.columns))
+    _check_classes(store.where(key), derived.target)
+    raw_sha256 = _sha256(store, key)
+    columns: dict[str, Any] = dict(derived.features) | label_columns(derived.target, derived.group, derived.time)
+    info = ProcessedInfo(
+        name,
+        fingerprint(columns),
+        PROCESSING_VERSION,
+        raw_sha256,
+        rows=derived.target.size,
+        features=len(derived.features),
+        default_rate=float(np.mean(derived.target)),
+        synthetic=_is_sample(store, name, raw_sha256),
+    )
+    _write(store, name, derived, info)
+    _report(store, console, info, derived)
+    return ProcessReport(info, up_to_date=False, dropped=derived.dropped)
+
+
+def process_present(store: Store, console: Console, *, force: bool = False) -> list[ProcessReport]:
+    """Process every dataset that has a raw file.
+
+    Raises
+    ------
+    RawFileNotFound
+        Where none has.
+    """
+    names = [name for name in DATASET_IDS if find_raw(store, name) is not None]
+    if not names:
+        raise RawFileNotFound(
+            f"there is no raw file in {store.where('data/raw')}",
+            f"Put one there as {DATASET_IDS[0]}.csv, or try `ldp data sample {DATASET_IDS[0]}`.",
+        )
+    return [process(store, name, console, force=force) for name in names]
+
+
+def _standing(store: Store, name: str, console: Console) -> ProcessedInfo | None:
+    """Return what is processed already if it is up to date, and say so; else None."""
+    try:
+        info = describe_processed(store, name)
+        if info is None:
+            return None
+        load_processed(store, name)
+    except ProcessedDataNotFound:
+        return None
+    except ProcessedDataInvalid as error:
+        console.warning("processed_damaged", f"{error.what}: processing again", dataset=name)
+        return None
+    key = find_raw(store, name)
+    if info.version != PROCESSING_VERSION:
+        console.info("processing_changed", f"{name} was processed by another version of ldp: processing again")
+        return None
+    if key is not None and _sha256(store, key) != info.raw_sha256:
+        console.info("raw_changed", f"{store.where(key)} has changed: processing again", dataset=name)
+        return None
+    there = "" if key is not None else " (its raw file is no longer there)"
+    console.info(
+        "up_to_date",
+        f"{name} is up to date: {info.rows:,} rows, default rate {info.default_rate:.4f}{there}",
+        dataset=name,
+        rows=info.rows,
+    )
+    return info
+
+
+def _check_classes(where: str, target: Any) -> None:
+    counts = np.bincount(target, minlength=2)
+    if counts.min() < LEAST_ROWS_OF_A_CLASS:
+        raise RawFileInvalid(
+            f"{where} has {counts[1]:,} defaults and {counts[0]:,} others; at least "
+            f"{LEAST_ROWS_OF_A_CLASS} rows of each are needed",
+            "Put a file there that has both.",
+        )
+
+
+def _write(store: Store, name: str, derived: Derived, info: ProcessedInfo) -> None:
+    """Write interim, features, target, in that order: a reader that finds the target finds all of it."""
+    metadata = info.to_metadata()
+    labels = label_columns(derived.target, derived.group, derived.time)
+    for key, columns in (
+        (interim_key(name), derived.interim),
+        (features_key(name), derived.features),
+        (target_key(name), labels),
+    ):
+        table = pa.table({column: pa.array(values) for column, values in columns.items()})
+        with store.writer(key) as file:
+            pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd", write_page_checksum=True)
+
+
+def _report(store: Store, console: Console, info: ProcessedInfo, derived: Derived) -> None:
+    for column, levels in derived.unknown.items():
+        for level, count in levels.items():
+            what = f"{count:,} cells are empty" if not level else f"{count:,} cells have the undeclared level '{level}'"
+            console.warning(
+                "unknown_level",
+                f"{info.dataset}, column {column}: {what}, counted as none of the declared levels; correct the raw "
+                "file if that is not meant",
+                column=column,
+                level=level,
+                count=count,
+            )
+    for reason, count in derived.dropped.items():
+        console.detail("rows_dropped", f"{count:,} rows with {reason} are left out", reason=reason, count=count)
+    dropped = sum(derived.dropped.values())
+    console.info(
+        "processed",
+        f"processed {info.dataset}: {info.rows:,} rows, {info.features} features, default rate "
+        f"{info.default_rate:.4f}" + (f"; {dropped:,} rows left out" if dropped else "")
+        + (" (synthetic sample)" if info.synthetic else ""),
+        dataset=info.dataset,
+        rows=info.rows,
+        features=info.features,
+        default_rate=info.default_rate,
+        dropped=dict(derived.dropped),
+        fingerprint=info.fingerprint,
+        path=store.where(features_key(info.dataset)),
+    )  # fmt: skip
+
+
+def _sha256(store: Store, key: str) -> str:
+    with store.reader(key) as file:
+        return hashlib.file_digest(cast("io.BufferedReader", file), "sha256").hexdigest()
+
+
+def _is_sample(store: Store, name: str, raw_sha256: str) -> bool:
+    note = store.get(sample_key(name))
+    try:
+        return note is not None and json.loads(note)["sha256"] == raw_sha256
+    except (ValueError, KeyError, TypeError):
+        return False

@@ -1,0 +1,390 @@
+"""Reading a raw CSV file: whatever can be read without guessing, refusing the rest by file, line, column and remedy.
+
+The good path is pyarrow's parser over the columns that are needed. Only when something is wrong does a second, slow
+pass with the standard library's reader find the line, so that the message can name it.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import re
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, NoReturn, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv as pa_csv
+
+from job.errors import RawFileInvalid, RawFileNotFound, shown
+from job.store import Store, raw_keys
+
+HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
+HEADER_WITHIN = 6  # records: a title line or two may stand before the header
+BLOCK_BYTES = 16 << 20
+# Lines that Lending Club puts before, between and behind its loans.
+_FOOTER = re.compile(
+    r"\s*\"?(total amount funded in policy code|loans that do not meet the credit policy)", re.IGNORECASE
+)
+_NOT_CSV: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"PAR1", "a Parquet file"),
+    (b"%PDF", "a PDF document"),
+    (b"\xff\xfe", "UTF-16 text"),
+    (b"\xfe\xff", "UTF-16 text"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+)
+
+
+@dataclass(frozen=True)
+class RawColumn:
+    """A column that a dataset needs.
+
+    Attributes
+    ----------
+    name : str
+        As the dataset's own header spells it.
+    aliases : tuple of str
+        Other names in the wild. Case, blanks, dots and underscores do not count.
+    """
+
+    name: str
+    aliases: tuple[str, ...] = ()
+
+    def spellings(self) -> set[str]:
+        """Return the names it goes by, normalised."""
+        return {normal(name) for name in (self.name, *self.aliases)}
+
+
+def normal(name: str) -> str:
+    """Return a header's name without what differs from copy to copy: case, blanks, dots, underscores, hyphens."""
+    return re.sub(r"[\s._-]+", "_", name.strip().strip('"')).strip("_").lower()
+
+
+@dataclass(frozen=True)
+class RawTable:
+    """The needed columns of a raw file.
+
+    Attributes
+    ----------
+    columns : dict of str to pyarrow string array of length n
+        Cells without surrounding blanks, by the dataset's names.
+    where : str
+        The file, for messages.
+    lines : callable
+        From row positions to line numbers, by reading the file again.
+    """
+
+    columns: Mapping[str, Any]
+    where: str
+    _source: _Source
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(next(iter(self.columns.values())))
+
+    def refuse(self, row: int, column: str, problem: str, remedy: str) -> NoReturn:
+        """Refuse the file because of one cell.
+
+        Raises
+        ------
+        RawFileInvalid
+        """
+        value = self.columns[column][row].as_py()
+        raise RawFileInvalid(
+            f"{self.where}, line {self._source.line_of(row)}, column {column}: {shown(value)} {problem}", remedy
+        )
+
+
+def find_raw(store: Store, dataset: str) -> str | None:
+    """Return the key of a dataset's raw file, or None where there is none.
+
+    Raises
+    ------
+    RawFileInvalid
+        Where there are two.
+    """
+    found = [key for key in raw_keys(dataset) if store.info(key) is not None]
+    if len(found) > 1:
+        raise RawFileInvalid(
+            f"there are two raw files of {dataset}: {store.where(found[0])} and {found[1].rsplit('/', 1)[-1]}",
+            "Remove the one that should not be used.",
+        )
+    return found[0] if found else None
+
+
+def require_raw(store: Store, dataset: str, source: str) -> str:
+    """Return the key of a dataset's raw file.
+
+    Raises
+    ------
+    RawFileNotFound
+    """
+    key = find_raw(store, dataset)
+    if key is None:
+        raise RawFileNotFound(
+            f"there is no raw file {store.where(raw_keys(dataset)[0])} (or .csv.gz)",
+            f"Put it there (source: {source}), or try `ldp data sample {dataset}`.",
+        )
+    return key
+
+
+def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawTable:
+    """Read the needed columns of a raw file.
+
+    Plain or gzip; UTF-8 with or without byte-order mark; any line ends; title lines before the header, Lending Club's
+    footers, empty lines and rows, and any other columns are passed over.
+
+    Raises
+    ------
+    RawFileInvalid
+        Naming the file, the line and column where there is one, and the remedy.
+    """
+    source = _Source(store, key)
+    with source.errors():
+        header = _find_header(source, columns)
+        cells = _parse(source, header)
+    if not cells or not len(next(iter(cells.values()))):
+        raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
+    return RawTable(cells, source.where, source.with_header(header))
+
+
+@dataclass(frozen=True)
+class _Header:
+    """Where the header is and which columns are needed."""
+
+    offset: int  # bytes before the first data row
+    lines: int  # lines before the first data row
+    width: int
+    positions: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A raw file that can be read from its beginning any number of times."""
+
+    store: Store
+    key: str
+    header: _Header | None = None
+
+    @property
+    def where(self) -> str:
+        return self.store.where(self.key)
+
+    def with_header(self, header: _Header) -> _Source:
+        return _Source(self.store, self.key, header)
+
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open it, decompressed."""
+        with self.store.reader(self.key) as file:
+            compressed = file.read(2) == b"\x1f\x8b"
+            file.seek(0)
+            if compressed:
+                with gzip.open(file) as plain:
+                    yield cast("BinaryIO", plain)
+            else:
+                yield file
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what a damaged gzip raises into one line."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise RawFileNotFound(f"the raw file {self.where} went away", "Put it back.") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise RawFileInvalid(
+                f"{self.where} cannot be decompressed: {error}", "Fetch the file again; it is cut off or damaged."
+            ) from None
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (number of the line it begins on, cells) of each data record. Slow; for messages."""
+        assert self.header is not None  # noqa: S101
+        with self.open() as binary:
+            _skip(binary, self.header.offset)
+            text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
+            reader = csv.reader(text, strict=True)
+            begins = self.header.lines + 1
+            for record in reader:
+                ends = self.header.lines + reader.line_num
+                if record and not (len(record) != self.header.width and _FOOTER.match(record[0])):
+                    yield begins, record
+                begins = ends + 1
+
+    def line_of(self, row: int) -> int | str:
+        """Return the line on which the row at a position of the table begins."""
+        assert self.header is not None  # noqa: S101
+        needed = list(self.header.positions.values())
+        position = -1
+        try:
+            for line, record in self.records():
+                position += any(record[i].strip() for i in needed)
+                if position == row:
+                    return line
+        except (csv.Error, IndexError):
+            pass
+        return f"of row {row + 1}"
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    while count > 0:
+        count -= len(file.read(min(count, 1 << 20)))
+
+
+def _find_header(source: _Source, columns: Sequence[RawColumn]) -> _Header:
+    with source.open() as file:
+        head = file.read(HEAD_BYTES)
+    _check_is_text(source.where, head)
+    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+    # Bytes that are not UTF-8 survive the way to text and back, so that lengths stay true.
+    text = io.StringIO(head[mark:].decode("utf-8", "surrogateescape"), newline="")
+    lines: list[str] = []
+
+    def read_lines() -> Iterator[str]:
+        for line in text:
+            lines.append(line)
+            yield line
+
+    best: list[str] | None = None
+    reader = csv.reader(read_lines())
+    try:
+        for _ in range(HEADER_WITHIN):
+            record = next(reader, None)
+            if record is None:
+                break
+            matches = _positions(record, columns)
+            if all(len(found) == 1 for found in matches.values()):
+                offset = mark + sum(len(line.encode("utf-8", "surrogateescape")) for line in lines)
+                places = {name: found[0] for name, found in matches.items()}
+                return _Header(offset, len(lines), len(record), places)
+            if best is None or _known(matches) > _known(_positions(best, columns)):
+                best = record
+    except csv.Error as error:
+        raise RawFileInvalid(f"{source.where} is not a CSV file: {error}", "Put the file there as CSV.") from None
+    raise _bad_header(source.where, best or [], columns)
+
+
+def _positions(record: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, list[int]]:
+    names: dict[str, list[int]] = {}
+    for i, name in enumerate(record):
+        names.setdefault(normal(name), []).append(i)
+    return {
+        column.name: [i for spelling in sorted(column.spellings()) for i in names.get(spelling, [])]
+        for column in columns
+    }
+
+
+def _known(matches: Mapping[str, list[int]]) -> int:
+    return sum(bool(found) for found in matches.values())
+
+
+def _bad_header(where: str, record: Sequence[str], columns: Sequence[RawColumn]) -> RawFileInvalid:
+    matches = _positions(record, columns)
+    twice = [name for name, found in matches.items() if len(found) > 1]
+    missing = [name for name, found in matches.items() if not found]
+    if twice:
+        return RawFileInvalid(f"{where} has more than one column {', '.join(twice)}", "Remove or rename the other one.")
+    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+        spread = [part for cell in record for part in cell.split(separator)]
+        if _known(_positions(spread, columns)) > _known(matches):
+            return RawFileInvalid(f"the columns of {where} are separated by {name}", "Save it with commas.")
+    if len(missing) == len(columns):
+        return RawFileInvalid(
+            f"{where} has no header with the columns of this dataset; missing are {', '.join(missing)}",
+            "Put the dataset's own CSV file there.",
+        )
+    return RawFileInvalid(
+        f"{where} lacks the columns {', '.join(missing)}", "Put the whole file there, header included."
+    )
+
+
+def _check_is_text(where: str, head: bytes) -> None:
+    if not head.strip():
+        raise RawFileInvalid(f"{where} is empty", "Put the whole file there.")
+    kind = next((kind for magic, kind in _NOT_CSV if head.startswith(magic)), None)
+    start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if kind is None and start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
+        kind = "a web page, perhaps a log-in page"
+    if kind is None and start.startswith((b"{", b"[")):
+        kind = "JSON"
+    if kind is None and b"\0" in head:
+        kind = "a binary file"
+    if kind is not None:
+        raise RawFileInvalid(f"{where} is {kind}, not a CSV file", "Put the dataset there as CSV in UTF-8.")
+
+
+def _parse(source: _Source, header: _Header) -> dict[str, Any]:
+    names = [f"c{i}" for i in range(header.width)]
+    wanted = {name: names[i] for name, i in header.positions.items()}
+    wrong: list[str] = []
+
+    def on_wrong_width(row: Any) -> str:
+        if not _FOOTER.match(row.text):
+            wrong.append(row.text)
+        return "skip"
+
+    try:
+        with source.open() as file:
+            _skip(file, header.offset)
+            table = pa_csv.read_csv(
+                file,
+                pa_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
+                pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_wrong_width),
+                pa_csv.ConvertOptions(
+                    include_columns=list(wanted.values()),
+                    column_types=dict.fromkeys(wanted.values(), pa.string()),
+                    strings_can_be_null=False,
+                ),
+            )
+    except pa.ArrowInvalid as error:
+        if "Empty CSV" in str(error):
+            return {}
+        _diagnose(source.with_header(header), str(error))
+    if wrong:
+        _diagnose(source.with_header(header), f"a row is not {header.width} cells wide")
+    cells = {name: pc.utf8_trim_whitespace(table[column].combine_chunks()) for name, column in wanted.items()}
+    empty = None
+    for values in cells.values():
+        blank = pc.equal(values, "")
+        empty = blank if empty is None else pc.and_(empty, blank)
+    if pc.any(empty).as_py():
+        keep = pc.invert(empty)
+        cells = {name: values.filter(keep) for name, values in cells.items()}
+    return cells
+
+
+def _diagnose(source: _Source, problem: str) -> NoReturn:
+    """Find the line that a parser stumbled over."""
+    assert source.header is not None  # noqa: S101
+    width = source.header.width
+    names = {i: name for name, i in source.header.positions.items()}
+    line: int | None = None
+    try:
+        for line, record in source.records():
+            if len(record) != width:
+                what = "is cut off" if len(record) < width else "is too long"
+                raise RawFileInvalid(
+                    f"{source.where}, line {line} {what}: {len(record)} cells where the header has {width}",
+                    "Fetch the file again, or mend that line.",
+                )
+            for i, name in names.items():
+                if "\ufffd" in record[i]:
+                    raise RawFileInvalid(
+                        f"{source.where}, line {line}, column {name}: {shown(record[i])} is not UTF-8",
+                        "Save the file in UTF-8.",
+                    )
+    except csv.Error as error:
+        after = "" if line is None else f" after line {line}"
+        raise RawFileInvalid(
+            f"{source.where} cannot be read{after}: {error}", "Look for a quotation mark that is not closed there."
+        ) from None
+    raise RawFileInvalid(f"{source.where} cannot be read: {problem}", "Fetch the file again, or mend it.")

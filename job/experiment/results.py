@@ -1,0 +1,174 @@
+"""One finished unit as one object: predictions, what they were made of, and a digest that says whether two are equal.
+
+The parquet file has one row for each test row (``row`` int32, ``target`` int8, ``score`` float64, ``decision`` int8).
+Its schema metadata has ``ldp``, deterministic JSON of everything that the same unit must reproduce, and ``ldp.run``,
+what is particular to the attempt (times, host). *Identical* means an equal ``digest``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from job.console import Console
+from job.errors import ResultInvalid, one_line
+from job.metrics import Array
+from job.store import Store
+from job.training.unit import Unit, UnitResult
+
+_SCHEMA = pa.schema([("row", pa.int32()), ("target", pa.int8()), ("score", pa.float64()), ("decision", pa.int8())])
+_RECORD, _RUN = b"ldp", b"ldp.run"
+
+
+@dataclass(frozen=True)
+class StoredResult:
+    """A result read back and verified.
+
+    Attributes
+    ----------
+    record : dict
+        The ``ldp`` JSON: unit, status, parameters, fold scores, threshold, metrics, versions, fingerprint, digest.
+    run : dict
+        The ``ldp.run`` JSON: times, host, attempt, device.
+    row, target, score, decision : ndarray of shape (n_test,)
+        int32, int8, float64 and int8.
+    """
+
+    record: dict[str, Any]
+    run: dict[str, Any]
+    row: Array
+    target: Array
+    score: Array
+    decision: Array
+
+    @property
+    def unit(self) -> Unit:
+        """Which unit this is the result of."""
+        return Unit(**self.record["unit"])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the record and the columns; equal digests mean identical results."""
+        return str(self.record["digest"])
+
+
+def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, Any]) -> bytes:
+    """Encode a result as the bytes of its object.
+
+    Parameters
+    ----------
+    result : UnitResult
+    provenance : mapping
+        What else the result depends on: protocol version, versions, device, the data's fingerprint.
+    run : mapping
+        What is particular to this attempt; not part of the digest.
+    """
+    unit = result.unit
+    record: dict[str, Any] = {
+        "unit": {"dataset": unit.dataset, "model": unit.model, "technique": unit.technique, "seed": unit.seed},
+        "status": result.status,
+        "reason": result.reason,
+        "parameters": None if result.best_index is None else result.candidates[result.best_index],
+        "candidates": list(result.candidates),
+        "fold_scores": None if result.fold_scores is None else result.fold_scores.tolist(),
+        "best_index": result.best_index,
+        "threshold": result.threshold,
+        "metrics": dict(result.metrics),
+        **provenance,
+    }
+    columns = [
+        np.ascontiguousarray(values, dtype=dtype)
+        for values, dtype in (
+            (result.row, "<i4"), (result.target, "i1"), (result.score, "<f8"), (result.decision, "i1"),
+        )
+    ]  # fmt: skip
+    record["digest"] = _digest(record, columns)
+    run = {**run, "cpu_seconds": result.cpu_seconds, "shared_cpu_seconds": result.shared_cpu_seconds}
+    metadata = {_RECORD: _json(record).encode(), _RUN: _json(run).encode()}
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], schema=_SCHEMA)
+    sink = pa.BufferOutputStream()
+    # Without Arrow's own copy of the schema, which would hold all of this metadata a second time.
+    options = {"write_page_checksum": True, "store_schema": False, "compression": "zstd", "use_dictionary": False}
+    with pq.ParquetWriter(sink, _SCHEMA, **options) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata(metadata)
+    return bytes(sink.getvalue())
+
+
+def decode(data: bytes, where: str = "a result") -> StoredResult:
+    """Read a result's bytes and verify them against their digest.
+
+    Raises
+    ------
+    ResultInvalid
+        Where they are truncated, corrupt or something else.
+    """
+    try:
+        table = pq.read_table(pa.BufferReader(data), page_checksum_verification=True)
+        metadata = table.schema.metadata or {}
+        record = json.loads(metadata[_RECORD])
+        run = json.loads(metadata[_RUN])
+        if not table.schema.equals(_SCHEMA):
+            raise ValueError("other columns than a result's")
+        columns = [table.column(name).to_numpy() for name in _SCHEMA.names]
+        expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
+        if record["digest"] != expected:
+            raise ValueError("the digest does not match the contents")
+        Unit(**record["unit"])
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise ResultInvalid(
+            f"{where} is damaged or not a result: {one_line(str(error), 120)}",
+            "Run `ldp experiment run` again: it recomputes what is damaged.",
+        ) from error
+    return StoredResult(record, run, *columns)
+
+
+Commit = Literal["written", "already there", "replaced damaged", "differs"]
+
+
+def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
+    """Commit a unit by one create-only write.
+
+    Where the name is taken: equal bytes were ours, and the answer was lost; an equal digest is another attempt that
+    was first; an unreadable object is replaced; another digest is kept and reported, because the same unit must
+    give the same result.
+    """
+    standing = store.put_if_absent(key, data)
+    if standing == data:
+        return "written"
+    try:
+        other = decode(standing, store.where(key))
+    except ResultInvalid as damage:
+        console.warning("result_damaged", f"{damage.what}: replaced", key=key)
+        store.put(key, data)
+        return "replaced damaged"
+    ours = decode(data)
+    if other.digest == ours.digest:
+        return "already there"
+    console.error(
+        "result_differs",
+        f"{store.where(key)} stands already with another digest ({other.digest[:12]}… there, {ours.digest[:12]}… here)"
+        " and is kept: this unit is not deterministic; please report it",
+        key=key,
+        standing=other.digest,
+        ours=ours.digest,
+    )
+    return "differs"
+
+
+def _json(value: Mapping[str, Any]) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _digest(record: Mapping[str, Any], columns: list[Array]) -> str:
+    digest = hashlib.sha256(_json(record).encode())
+    for column in columns:
+        digest.update(np.ascontiguousarray(column).tobytes())
+    return digest.hexdigest()

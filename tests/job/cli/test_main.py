@@ -1,0 +1,147 @@
+"""The command line: what it prints where, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from job.cli import main
+from tests.job.experiment.conftest import TINY
+
+SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
+
+
+@pytest.fixture
+def ldp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
+    """Run ``ldp`` in a fresh directory and return (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["ldp", *arguments])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = int(end.code or 0)
+        out = capsys.readouterr()
+        return code, out.out, out.err
+
+    return run
+
+
+def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "tiny.toml").write_text(SPEC)
+    assert ldp("data", "sample", "taiwan_credit", "--rows", "400")[0] == 0
+    assert ldp("data", "process", "taiwan_credit")[0] == 0
+    listed = json.loads(ldp("data", "list", "--json")[1])
+    assert next((one["dataset"], one["processed"]) for one in listed) == ("taiwan_credit", True)
+
+    code, out, _ = ldp("experiment", "plan", "--spec", "tiny.toml", "--json")
+    planned = json.loads(out)
+    assert (code, planned["units"], planned["fits"]) == (0, 4, 4 * 2 * 2 + 4)
+    assert planned["cpu_hours"] > 0
+    assert "fits of a naive grid search" in ldp("experiment", "plan", "--spec", "tiny.toml")[1]
+
+    code, out, err = ldp("experiment", "run", "--spec", "tiny.toml", "--jobs", "1")
+    assert (code, out) == (0, "")
+    records = [json.loads(line) for line in err.splitlines()]
+    assert all({"time", "level", "event", "message"} <= set(record) for record in records)
+    assert [record["event"] for record in records].count("unit_finished") == 4
+    assert "already complete" in ldp("experiment", "run", "--spec", "tiny.toml")[2]
+
+    (listed,) = json.loads(ldp("experiment", "list", "--json")[1])
+    assert (listed["done"], listed["complete"]) == (4, True)
+    shown = json.loads(ldp("experiment", "status", listed["execution"], "--json")[1])
+    assert shown["datasets"][0]["synthetic"] is True
+    assert "complete" in ldp("experiment", "status")[1]
+
+    rows = json.loads(ldp("analyze", "summary", "--json")[1])
+    assert {(row["model"], row["technique"]) for row in rows} == {
+        (model, technique)
+        for model in ("logistic_regression", "lightgbm")
+        for technique in ("baseline", "threshold_moving")
+    }
+    code, out, err = ldp("analyze", "summary", "--sort", "roc_auc")
+    assert "synthetic sample data" in out
+    for metric in ("balanced_accuracy", "log_loss", "mcc"):
+        assert metric in out
+    assert (tmp_path / "reports" / listed["execution"] / "tables" / "summary.csv").is_file()
+
+
+def test_an_execution_is_resumed_by_its_id_alone(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "tiny.toml").write_text(SPEC)
+    ldp("data", "sample", "taiwan_credit", "--rows", "400")
+    ldp("data", "process", "taiwan_credit")
+    assert ldp("experiment", "run", "--spec", "tiny.toml", "--execution-id", "mine")[0] == 0
+    code, _, err = ldp("experiment", "run", "--only-dataset", "taiwan_credit", "--execution-id", "mine")
+    assert code == 0
+    assert "mine: already complete, 4 of 4 units" in err
+
+
+def test_units_that_fail_end_the_command_with_1_and_a_table(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.toml").write_text(SPEC.replace("num_leaves = 7", 'num_leaves = "many"'))
+    ldp("data", "sample", "taiwan_credit", "--rows", "400")
+    ldp("data", "process", "taiwan_credit")
+    code, out, err = ldp("experiment", "run", "--spec", "bad.toml", "--jobs", "1")
+    assert code == 1
+    assert "2 units of bad-" in out
+    assert "taiwan_credit/lightgbm/baseline/seed_1" in out
+    assert "run the same command to try the others again" in err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("data", "process", "taiwan"), 2, "did you mean 'taiwan_credit'?"),
+        (("data", "process", "taiwan_credit"), 1, "data/raw/taiwan_credit.csv"),
+        (("data", "process", "taiwan_credit", "--use-gpu"), 1, "a GPU was asked for"),
+        (("experiment", "run", "--use-gpu"), 1, "a GPU was asked for"),
+        (("experiment", "run"), 1, "ldp data process"),
+        (("experiment", "run", "--spec", "quik"), 2, "did you mean 'quick'?"),
+        (("experiment", "run", "--skip-resume", "--execution-id", "x"), 2, "contradict each other"),
+        (("experiment", "status", "nothing"), 1, "there is no execution 'nothing'"),
+        (("analyze", "summary"), 1, "there is no execution"),
+        (("experiment", "run", "--jobs", "0"), 2, "--jobs"),
+        (("nonsense",), 2, "nonsense"),
+    ],
+)
+def test_what_a_user_can_do_wrong_is_told_in_two_lines(ldp, arguments, code: int, words: str) -> None:  # type: ignore[no-untyped-def]
+    found, _out, err = ldp(*arguments)
+    assert found == code
+    assert words in err
+    assert "Traceback" not in err
+    if err.startswith("error:"):
+        assert len(err.splitlines()) == 2
+
+
+def test_a_variable_that_cannot_be_used_is_named(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("LDP_N_JOBS", "many")
+    monkeypatch.setenv("LDP_USE_GPU", "perhaps")
+    code, _, err = ldp("data", "list")
+    assert code == 2
+    assert "LDP_N_JOBS='many'" in err
+    assert "LDP_USE_GPU='perhaps'" in err
+
+
+def test_debug_shows_the_traceback(ldp) -> None:  # type: ignore[no-untyped-def]
+    from job.errors import DatasetNotFound
+
+    with pytest.raises(DatasetNotFound):
+        ldp("data", "process", "taiwan", "--debug")
+
+
+def test_a_fault_of_ours_is_told_as_such(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setattr("job.cli.context.print_json", lambda _: 1 / 0)
+    monkeypatch.setattr("job.cli.data.print_json", lambda _: 1 / 0)
+    code, _, err = ldp("data", "list", "--json")
+    assert code == 1
+    assert err.startswith("error: unforeseen ZeroDivisionError")
+    assert "--debug" in err
+
+
+def test_the_version_is_shown(ldp) -> None:  # type: ignore[no-untyped-def]
+    assert ldp("--version")[1].startswith("ldp 0.")

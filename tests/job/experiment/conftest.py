@@ -1,0 +1,51 @@
+"""Processed sample data, made once, and small specs that run in seconds."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from job.data.processing import process
+from job.data.samples import write_sample
+
+from job.console import Console
+from job.experiment.spec import Spec, parse_spec
+from job.store import Store
+
+TINY = """
+datasets = ["taiwan_credit"]
+techniques = ["baseline", "smote", "threshold_moving"]
+seeds = [1, 2]
+folds = 2
+[models.logistic_regression.grid]
+alpha = [1e-3, 1e-2]
+[models.lightgbm.grid]
+n_estimators = [5, 10]
+num_leaves = 7
+"""
+
+
+@pytest.fixture(scope="session")
+def processed_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("processed")
+    store = Store.open(str(root))
+    write_sample(store, "taiwan_credit", rows=500, seed=1)
+    process(store, "taiwan_credit", Console.silent())
+    return root
+
+
+@pytest.fixture
+def root(processed_sample: Path, tmp_path: Path) -> Path:
+    """A directory of its own with processed sample data of the Taiwan set."""
+    return Path(shutil.copytree(processed_sample, tmp_path / "root"))
+
+
+@pytest.fixture
+def store(root: Path) -> Store:
+    return Store.open(str(root))
+
+
+@pytest.fixture
+def tiny() -> Spec:
+    return parse_spec(TINY, "tiny", "tiny.toml")

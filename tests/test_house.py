@@ -1,0 +1,94 @@
+"""The house: imports point down, and the command line starts without the heavy libraries."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+# From the top down. A room imports from rooms below it, and from within itself.
+FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"cli"}),
+    frozenset({"cloud", "analysis", "models"}),
+    frozenset({"experiment"}),
+    frozenset({"training"}),
+    frozenset({"data"}),
+    frozenset({"store", "arrays", "metrics", "console", "settings", "errors", "catalogue"}),
+)
+# On the ground floor everybody may use what has no imports of its own.
+GROUND_MAY_IMPORT = frozenset({"errors", "catalogue"})
+HEAVY = {
+    "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
+    "botocore", "moto", "jinja2", "aws_cdk", "cupy",
+}  # fmt: skip
+
+
+def floor_of(room: str) -> int:
+    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "job").parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> list[tuple[int, str, str]]:
+    """Return (line, module, name) of everything imported from `job`, also inside functions."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "job":
+            found += [(node.lineno, node.module, alias.name) for alias in node.names]
+        elif isinstance(node, ast.Import):
+            found += [(node.lineno, alias.name, "") for alias in node.names if alias.name.split(".")[0] == "job"]
+    return found
+
+
+MODULES = sorted(path for path in (ROOT / "job").rglob("*.py") if path != ROOT / "job" / "__init__.py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_imports_point_down_the_house(path: Path) -> None:
+    room = room_of(path)
+    for line, module, name in imports_of(path):
+        parts = module.split(".")
+        other = parts[1] if len(parts) > 1 else name
+        if other == room:
+            continue
+        where = f"{path.relative_to(ROOT)}:{line} imports {module}"
+        assert not any(part.startswith("_") for part in (*parts, name)), f"{where}: private"
+        if floor_of(room) == len(FLOORS) - 1:
+            assert other in GROUND_MAY_IMPORT, where
+        else:
+            assert floor_of(other) > floor_of(room), f"{where}: not below {room}"
+
+
+def test_the_rule_sees_every_room() -> None:
+    rooms = {room_of(path) for path in MODULES}
+    assert rooms <= set().union(*FLOORS)
+    assert len(MODULES) > 20
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["data", "--help"], ["data", "list"], ["experiment", "--help"]])
+def test_the_command_line_starts_without_heavy_imports(arguments: list[str], tmp_path: Path) -> None:
+    code = (
+        "import sys, atexit\n"
+        "names = lambda: sorted({name.split('.')[0] for name in sys.modules})\n"
+        "atexit.register(lambda: print('loaded', *names(), file=sys.stderr))\n"
+        f"sys.argv = ['ldp', *{arguments!r}]\n"
+        "from job.cli import main\n"
+        "main()\n"
+    )
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = set(run.stderr.splitlines()[-1].split()[1:])
+    assert "job" in loaded
+    assert not loaded & HEAVY
