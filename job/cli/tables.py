@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from job.analysis.summary import Summary, SummaryRow
 
 WIDTH_ELSEWHERE = 120
+_GAP = 3  # between two columns
 
 
 def output() -> Console:
@@ -33,16 +34,18 @@ def print_table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[
     rows : iterable of sequences
         Cells; None is shown as a dash.
     """
-    output().print(_table(title, columns, rows))
+    console = output()
+    console.print(title, markup=False)
+    console.print(_table(columns, rows))
 
 
-def _table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> Table:
+def _table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading, numeric in columns:
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
         table.add_row(*("–" if cell is None else str(cell) for cell in row))
     return table
@@ -63,17 +66,17 @@ def print_summary(summary: Summary) -> None:
             continue
         wide = any(len(row.seeds) > 1 for row in rows)
         cells = {metric: [_cell(row, metric) for row in rows] for metric in metrics}
-        names = max(len(row.model) for row in rows) + max(len(row.technique) for row in rows) + 4
+        names = max(len(row.model) for row in rows) + max(len(row.technique) for row in rows) + _GAP
         blocks = _blocks(metrics, cells, console.width - names)
         notes = [f"{state.present} of {state.total} units" + (": partial" if state.partial else "")]
         if state.synthetic:
             notes.append("synthetic sample data")
         console.print()
-        for i, block in enumerate(blocks):
-            title = f"{state.dataset} ({', '.join(notes)}), {summary.execution}" if i == 0 else ""
+        console.print(f"{state.dataset} ({', '.join(notes)}), {summary.execution}", markup=False)
+        for block in blocks:
             columns = [("model", False), ("technique", False), *((metric, True) for metric in block)]
             body = [[row.model, row.technique, *(cells[m][k] for m in block)] for k, row in enumerate(rows)]
-            console.print(_table(title, columns, body))
+            console.print(_table(columns, body))
             console.print()
         seeds = sorted({seed for row in rows for seed in row.seeds})
         spread = "mean ± standard deviation over seeds" if wide else "one seed, so no spread: seed"
@@ -91,7 +94,7 @@ def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> 
     blocks: list[list[str]] = [[]]
     used = 0
     for metric in metrics:
-        need = 2 + max(len(metric), *(len(cell) for cell in cells[metric]))
+        need = _GAP + max(len(metric), *(len(cell) for cell in cells[metric]))
         if blocks[-1] and used + need > width:
             blocks.append([])
             used = 0

@@ -6,6 +6,7 @@ pass with the standard library's reader find the line, so that the message can n
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -335,8 +336,9 @@ def _parse(source: _Source, header: _Header) -> dict[str, Any]:
     try:
         with source.open() as file:
             _skip(file, header.offset)
+            utf8 = _Utf8(file)
             table = pa_csv.read_csv(
-                file,
+                utf8,
                 pa_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
                 pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_wrong_width),
                 pa_csv.ConvertOptions(
@@ -352,6 +354,8 @@ def _parse(source: _Source, header: _Header) -> dict[str, Any]:
     if wrong:
         _diagnose(source.with_header(header), f"a row is not {header.width} cells wide")
     cells = {name: pc.utf8_trim_whitespace(table[column].combine_chunks()) for name, column in wanted.items()}
+    if utf8.replaced and any(pc.any(pc.match_substring(values, "\ufffd")).as_py() for values in cells.values()):
+        _diagnose(source.with_header(header), "a cell is not UTF-8")
     empty = None
     for values in cells.values():
         blank = pc.equal(values, "")
@@ -360,6 +364,32 @@ def _parse(source: _Source, header: _Header) -> dict[str, Any]:
         keep = pc.invert(empty)
         cells = {name: values.filter(keep) for name, values in cells.items()}
     return cells
+
+
+class _Utf8(io.BufferedIOBase):
+    """A stream that is UTF-8 throughout: other bytes become U+FFFD, and `replaced` tells that there were some.
+
+    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
+    survive them.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.replaced = False
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        while True:
+            chunk = self._file.read(-1 if size is None else size)
+            if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
+                return chunk
+            text = self._decoder.decode(chunk, final=not chunk)
+            self.replaced = self.replaced or "\ufffd" in text
+            if text or not chunk:
+                return text.encode()
 
 
 def _diagnose(source: _Source, problem: str) -> NoReturn:

@@ -11,10 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
-from job.data.processing import process
-from job.data.samples import write_sample
 
 from job.console import Console
+from job.data.processing import process
+from job.data.samples import write_sample
 from job.errors import ExecutionMismatch, ProcessedDataInvalid, ProcessedDataNotFound, UsageError
 from job.experiment.executions import Execution, load_execution, present_results
 from job.experiment.runner import RunReport, run_experiment
