@@ -11,7 +11,7 @@ from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.experiment.spec import Spec
 from job.store import Store
 from job.training.candidates import Candidate, ModelName, candidates
-from job.training.techniques import sampler_of
+from job.training.techniques import Sampler, sampler_of
 from job.training.unit import Unit
 
 
@@ -103,42 +103,46 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     )
 
 
-# CPU seconds of one fit per 1,000 training rows and 26 features, measured on the Taiwan data (one thread, 2 GHz class
-# server cores): see benchmarks. Trees and rounds multiply; a tree's depth and leaves count as far as they cost.
-_FACTORS: dict[ModelName, float] = {
-    "logistic_regression": 0.012,
-    "random_forest": 0.0016,
-    "lightgbm": 0.00035,
-    "xgboost": 0.00045,
-    "mlp": 0.30,
+# CPU seconds of one fit for each 1,000 training rows of 26 features, measured on the Taiwan data with one thread of a
+# server core; trees and rounds multiply. Rows are those of a fold after resampling, at a default rate of about 0.2.
+_PER_1000_ROWS: dict[ModelName, float] = {
+    "logistic_regression": 0.005,
+    "random_forest": 0.0015,
+    "lightgbm": 0.00014,
+    "xgboost": 0.000056,
+    "mlp": 0.06,
 }
 _SAMPLED = {"none": 1.0, "random_under_sampling": 0.45, "smote": 1.56, "smote_tomek": 1.5}
 _DEFAULTS = {"n_estimators": 100.0, "max_depth": 10.0, "num_leaves": 31.0}
+_OVERHEAD_S = 0.01  # a fit on next to no rows
 
 
 def unit_cpu_seconds(spec: Spec, unit: Unit, info: ProcessedInfo) -> float:
     """Estimate the CPU seconds of a unit: what all its fits take, to within a factor of about two."""
-    rows = info.rows * (1 - spec.protocol.test_share)
-    rows *= (spec.protocol.folds - 1) / spec.protocol.folds * _SAMPLED[sampler_of(unit.technique)]
-    scale = rows / 1000 * info.features / 26
-    per_fold = sum(_relative_cost(unit.model, candidate) for candidate in candidates(spec.grid(unit)))
+    points = candidates(spec.grid(unit))
+    sampler = sampler_of(unit.technique)
+    folds = spec.protocol.folds
+    rows = info.rows * (1 - spec.protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
+    per_1000 = sum(_relative_cost(unit.model, candidate, sampler) for candidate in points) * _PER_1000_ROWS[unit.model]
+    fits = folds + 1 / len(points)  # of each candidate; the winner's refit is one more
     resampling = 0.0
-    if unit.technique == "smote_tomek":  # neighbours of every row among all rows
-        resampling = (rows / 33_000) ** 2 * 8 * (spec.protocol.folds + 1)
-    return _FACTORS[unit.model] * scale * per_fold * (spec.protocol.folds + 1) + resampling + 0.5
+    if sampler == "smote_tomek":  # neighbours of every row among all rows
+        resampling = (rows / 26_000) ** 2 * 10 * (folds + 1)
+    return fits * (per_1000 * rows / 1000 * info.features / 26 + _OVERHEAD_S * len(points)) + resampling
 
 
-def _relative_cost(model: ModelName, candidate: Candidate) -> float:
+def _relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:
     trees = _number(candidate, "n_estimators")
     if model == "random_forest":
         return trees * min(_number(candidate, "max_depth"), 16) / 10
     if model == "lightgbm":
-        return trees * _number(candidate, "num_leaves") / 31
+        return trees * (1 + _number(candidate, "num_leaves") / 50)
     if model == "xgboost":
-        return trees * math.pow(2, min(_number(candidate, "max_depth"), 8) / 2) / 4
+        return trees * math.pow(2, min(_number(candidate, "max_depth"), 12) / 3.5)
     if model == "mlp":
         sizes = candidate.get("hidden_layer_sizes", (100,))
-        return sum(sizes) / 100 if isinstance(sizes, tuple) else 1.0
+        epochs = 6 if sampler == "random_under_sampling" or not candidate.get("early_stopping") else 1
+        return epochs * sum(sizes) / 100 if isinstance(sizes, tuple) else epochs
     return 1.0
 
 
