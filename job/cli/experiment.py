@@ -40,13 +40,17 @@ def plan(
         [
             ("units", f"{len(planned.units):,}"),
             ("fits of a naive grid search", f"{planned.fits:,}"),
-            ("CPU hours, about", f"{planned.cpu_hours:.2f}"),
-            (f"hours with {planned.workers} workers, about", f"{planned.cpu_hours / planned.workers:.2f}"),
+            ("CPU time, about", _duration(planned.cpu_hours)),
+            (f"time with {planned.workers} workers, about", _duration(planned.cpu_hours / planned.workers)),
             ("memory in MiB, about", f"{planned.memory_mib:,.0f}"),
         ],
     )
     for name, reason in planned.left_out.items():
         typer.echo(f"left out: {name}: {reason}")
+
+
+def _duration(hours: float) -> str:
+    return f"{hours:.1f} h" if hours >= 1 else f"{max(60 * hours, 1):.0f} min"
 
 
 @app.command()
