@@ -34,10 +34,12 @@ class _BarProgress(Progress):
         super().__init__(total)
         self._bar = bar
         self._task = task
+        self._start = time.monotonic()
 
     def advance(self, steps: int = 1) -> None:
         super().advance(steps)
-        self._bar.update(self._task, completed=self.done)
+        minutes = (time.monotonic() - self._start) / 60
+        self._bar.update(self._task, completed=self.done, rate=f"{self.done / max(minutes, 1e-9):.1f}/min")
 
 
 class _LineProgress(Progress):
@@ -119,12 +121,13 @@ class Console:
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(elapsed_when_finished=False),
         )
         with Bar(*columns, console=self._terminal(), transient=True) as bar:
-            yield _BarProgress(total, bar, bar.add_task(what, total=total))
+            yield _BarProgress(total, bar, bar.add_task(what, total=total, rate=""))
 
     def _say(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
         if self.json:

@@ -12,7 +12,8 @@ import numpy as np
 
 from job.data.cells import categories, mapped, numbers
 from job.data.dataset import Dataset, Derived, float32, one_hot
-from job.data.rawfile import RawColumn, RawTable
+from job.data.header import RawColumn
+from job.data.rawfile import RawTable
 
 RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "CC", "C", "D")
 DEFAULTS = frozenset({"D", "C", "CC"})

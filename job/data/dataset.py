@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from job.data.cells import Categories
-from job.data.rawfile import RawColumn, RawTable
+from job.data.header import RawColumn
+from job.data.rawfile import RawTable
 from job.metrics import Array
 
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from job.data.cells import Categories, categories, mapped, months, numbers
 from job.data.dataset import Dataset, Derived, float32, one_hot
-from job.data.rawfile import RawColumn, RawTable
+from job.data.header import RawColumn
+from job.data.rawfile import RawTable
 from job.metrics import Array
 
 NUMBERS = (

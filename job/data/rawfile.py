@@ -21,52 +21,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
+from job.data.header import HEAD_BYTES, Header, RawColumn, find_header
 from job.errors import RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, raw_keys
 
-HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
-HEADER_WITHIN = 6  # records: a title line or two may stand before the header
 BLOCK_BYTES = 16 << 20
 # Lines that Lending Club puts before, between and behind its loans.
 _FOOTER = re.compile(
     r"\s*\"?(total amount funded in policy code|loans that do not meet the credit policy)", re.IGNORECASE
 )
-_NOT_CSV: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF", "a PDF document"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
-)
-
-
-@dataclass(frozen=True)
-class RawColumn:
-    """A column that a dataset needs.
-
-    Attributes
-    ----------
-    name : str
-        As the dataset's own header spells it.
-    aliases : tuple of str
-        Other names in the wild. Case, blanks, dots and underscores do not count.
-    """
-
-    name: str
-    aliases: tuple[str, ...] = ()
-
-    def spellings(self) -> set[str]:
-        """Return the names it goes by, normalised."""
-        return {normal(name) for name in (self.name, *self.aliases)}
-
-
-def normal(name: str) -> str:
-    """Return a header's name without what differs from copy to copy: case, blanks, dots, underscores, hyphens."""
-    return re.sub(r"[\s._-]+", "_", name.strip().strip('"')).strip("_").lower()
 
 
 @dataclass(frozen=True)
@@ -151,21 +114,12 @@ def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawTable:
     """
     source = _Source(store, key)
     with source.errors():
-        header = _find_header(source, columns)
+        with source.open() as file:
+            header = find_header(file.read(HEAD_BYTES), columns, source.where)
         cells = _parse(source, header)
     if not cells or not len(next(iter(cells.values()))):
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
     return RawTable(cells, source.where, source.with_header(header))
-
-
-@dataclass(frozen=True)
-class _Header:
-    """Where the header is and which columns are needed."""
-
-    offset: int  # bytes before the first data row
-    lines: int  # lines before the first data row
-    width: int
-    positions: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -174,13 +128,13 @@ class _Source:
 
     store: Store
     key: str
-    header: _Header | None = None
+    header: Header | None = None
 
     @property
     def where(self) -> str:
         return self.store.where(self.key)
 
-    def with_header(self, header: _Header) -> _Source:
+    def with_header(self, header: Header) -> _Source:
         return _Source(self.store, self.key, header)
 
     @contextmanager
@@ -241,89 +195,7 @@ def _skip(file: BinaryIO, count: int) -> None:
         count -= len(file.read(min(count, 1 << 20)))
 
 
-def _find_header(source: _Source, columns: Sequence[RawColumn]) -> _Header:
-    with source.open() as file:
-        head = file.read(HEAD_BYTES)
-    _check_is_text(source.where, head)
-    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
-    # Bytes that are not UTF-8 survive the way to text and back, so that lengths stay true.
-    text = io.StringIO(head[mark:].decode("utf-8", "surrogateescape"), newline="")
-    lines: list[str] = []
-
-    def read_lines() -> Iterator[str]:
-        for line in text:
-            lines.append(line)
-            yield line
-
-    best: list[str] | None = None
-    reader = csv.reader(read_lines())
-    try:
-        for _ in range(HEADER_WITHIN):
-            record = next(reader, None)
-            if record is None:
-                break
-            matches = _positions(record, columns)
-            if all(len(found) == 1 for found in matches.values()):
-                offset = mark + sum(len(line.encode("utf-8", "surrogateescape")) for line in lines)
-                places = {name: found[0] for name, found in matches.items()}
-                return _Header(offset, len(lines), len(record), places)
-            if best is None or _known(matches) > _known(_positions(best, columns)):
-                best = record
-    except csv.Error as error:
-        raise RawFileInvalid(f"{source.where} is not a CSV file: {error}", "Put the file there as CSV.") from None
-    raise _bad_header(source.where, best or [], columns)
-
-
-def _positions(record: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, list[int]]:
-    names: dict[str, list[int]] = {}
-    for i, name in enumerate(record):
-        names.setdefault(normal(name), []).append(i)
-    return {
-        column.name: [i for spelling in sorted(column.spellings()) for i in names.get(spelling, [])]
-        for column in columns
-    }
-
-
-def _known(matches: Mapping[str, list[int]]) -> int:
-    return sum(bool(found) for found in matches.values())
-
-
-def _bad_header(where: str, record: Sequence[str], columns: Sequence[RawColumn]) -> RawFileInvalid:
-    matches = _positions(record, columns)
-    twice = [name for name, found in matches.items() if len(found) > 1]
-    missing = [name for name, found in matches.items() if not found]
-    if twice:
-        return RawFileInvalid(f"{where} has more than one column {', '.join(twice)}", "Remove or rename the other one.")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
-        spread = [part for cell in record for part in cell.split(separator)]
-        if _known(_positions(spread, columns)) > _known(matches):
-            return RawFileInvalid(f"the columns of {where} are separated by {name}", "Save it with commas.")
-    if len(missing) == len(columns):
-        return RawFileInvalid(
-            f"{where} has no header with the columns of this dataset; missing are {', '.join(missing)}",
-            "Put the dataset's own CSV file there.",
-        )
-    return RawFileInvalid(
-        f"{where} lacks the columns {', '.join(missing)}", "Put the whole file there, header included."
-    )
-
-
-def _check_is_text(where: str, head: bytes) -> None:
-    if not head.strip():
-        raise RawFileInvalid(f"{where} is empty", "Put the whole file there.")
-    kind = next((kind for magic, kind in _NOT_CSV if head.startswith(magic)), None)
-    start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if kind is None and start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
-        kind = "a web page, perhaps a log-in page"
-    if kind is None and start.startswith((b"{", b"[")):
-        kind = "JSON"
-    if kind is None and b"\0" in head:
-        kind = "a binary file"
-    if kind is not None:
-        raise RawFileInvalid(f"{where} is {kind}, not a CSV file", "Put the dataset there as CSV in UTF-8.")
-
-
-def _parse(source: _Source, header: _Header) -> dict[str, Any]:
+def _parse(source: _Source, header: Header) -> dict[str, Any]:
     names = [f"c{i}" for i in range(header.width)]
     wanted = {name: names[i] for name, i in header.positions.items()}
     wrong: list[str] = []
