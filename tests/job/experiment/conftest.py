@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from job.data.processing import process
-from job.data.samples import write_sample
 
 from job.console import Console
+from job.data.processing import process
+from job.data.samples import write_sample
 from job.experiment.spec import Spec, parse_spec
 from job.store import Store
 
