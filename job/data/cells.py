@@ -18,7 +18,7 @@ from job.metrics import Array
 MISSING_NUMBERS = ("", "n/a", "N/A", "#N/A", "NA", "NaN", "nan", "null", "NULL", "None")
 MISSING_TEXTS = ("", "n/a", "N/A")
 _LARGEST = float(np.finfo(np.float32).max)
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
 _MONTHS = {
     name: i + 1
     for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])

@@ -33,19 +33,16 @@ LEVELS: dict[str, tuple[str, ...]] = {
         "medical", "moving", "other", "renewable_energy", "small_business", "vacation", "wedding",
     ),
 }  # fmt: skip
+FINISHED = {"Fully Paid": 0, "Charged Off": 1}
+UNFINISHED = ("Current", "Issued", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Default")
+# Two blanks in Lending Club's own files, one in Kaggle's.
+OUTSIDE_POLICY = ("Does not meet the credit policy. Status:", "Does not meet the credit policy.  Status:")
 STATUSES = {
-    "Fully Paid": 0,
-    "Charged Off": 1,
+    **FINISHED,
     # Loans that have not ended, or were made outside the lender's own rules, are neither.
-    **dict.fromkeys(
-        (
-            "Current", "Issued", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Default",
-            "Does not meet the credit policy. Status:Fully Paid",
-            "Does not meet the credit policy. Status:Charged Off",
-        ),
-        2,
-    ),
-}  # fmt: skip
+    **dict.fromkeys(UNFINISHED, 2),
+    **{policy + status: 2 for policy in OUTSIDE_POLICY for status in (*FINISHED, *UNFINISHED)},
+}
 DAYS_PER_MONTH = 30.4375
 HEADER = tuple(
     """

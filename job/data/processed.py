@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, one_line
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, one_line, shown
 from job.metrics import Array
 from job.store import Store, features_key, target_key
 
@@ -147,6 +147,8 @@ def load_processed(store: Store, name: str) -> ProcessedData:
     features, labels = tables
     try:
         info = _info(labels.schema.metadata)
+        if info.dataset != name:
+            raise _invalid(store, name, f"are those of {shown(info.dataset)}")
         if _info(features.schema.metadata) != info:
             raise _invalid(store, name, "do not belong together: features and target have other fingerprints")
         columns: dict[str, Any] = {c: features[c].to_numpy() for c in features.column_names}
@@ -157,6 +159,8 @@ def load_processed(store: Store, name: str) -> ProcessedData:
         group = labels["group"].combine_chunks() if "group" in labels.column_names else None
         time = labels["time"].to_numpy().astype("datetime64[D]") if "time" in labels.column_names else None
         found = fingerprint(columns | label_columns(target, group, time))
+    except ProcessedDataInvalid:
+        raise  # it is a ValueError too
     except _UNREADABLE as error:
         raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
     if found != info.fingerprint:

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -19,12 +20,13 @@ from job.data.dataset import Derived
 from job.data.datasets import dataset, source_of
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, label_columns, load_processed
 from job.data.rawfile import find_raw, read_raw, require_raw
-from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, features_key, interim_key, sample_key, target_key
 
 # Raised whenever the same raw file gives other features.
 PROCESSING_VERSION = 1
 LEAST_ROWS_OF_A_CLASS = 2
+MOST_LEVELS_TOLD = 10
 
 
 @dataclass(frozen=True)
@@ -62,9 +64,10 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
         if standing is not None:
             return ProcessReport(standing, up_to_date=True)
     key = require_raw(store, name, source_of(name))
+    # Before the file is read: should it change meanwhile, the next run sees another checksum and processes it anew.
+    raw_sha256 = _sha256(store, key)
     derived = definition.derive(read_raw(store, key, definition.columns))
     _check_classes(store.where(key), derived.target)
-    raw_sha256 = _sha256(store, key)
     columns: dict[str, Any] = dict(derived.features) | label_columns(derived.target, derived.group, derived.time)
     info = ProcessedInfo(
         name,
@@ -138,23 +141,33 @@ def _check_classes(where: str, target: Any) -> None:
 
 
 def _write(store: Store, name: str, derived: Derived, info: ProcessedInfo) -> None:
-    """Write interim, features, target, in that order: a reader that finds the target finds all of it."""
+    """Write interim, features, target; they appear in that order, and none before all three are written out.
+
+    A reader that finds the target finds all of it, and a disk that fills up leaves what was there before.
+    """
     metadata = info.to_metadata()
     labels = label_columns(derived.target, derived.group, derived.time)
-    for key, columns in (
-        (interim_key(name), derived.interim),
-        (features_key(name), derived.features),
-        (target_key(name), labels),
-    ):
-        table = pa.table({column: pa.array(values) for column, values in columns.items()})
-        with store.writer(key) as file:
+    with ExitStack() as staged:  # which closes the last that was opened first
+        for key, columns in (
+            (target_key(name), labels),
+            (features_key(name), derived.features),
+            (interim_key(name), derived.interim),
+        ):
+            table = pa.table({column: pa.array(values) for column, values in columns.items()})
+            file = staged.enter_context(store.writer(key))
             pq.write_table(table.replace_schema_metadata(metadata), file, compression="zstd", write_page_checksum=True)
+            file.flush()
 
 
 def _report(store: Store, console: Console, info: ProcessedInfo, derived: Derived) -> None:
     for column, levels in derived.unknown.items():
-        for level, count in levels.items():
-            what = f"{count:,} cells are empty" if not level else f"{count:,} cells have the undeclared level '{level}'"
+        commonest = sorted(levels.items(), key=lambda item: (-item[1], item[0]))
+        for level, count in commonest[:MOST_LEVELS_TOLD]:
+            what = (
+                f"{count:,} cells are empty"
+                if not level
+                else f"{count:,} cells have the undeclared level {shown(level)}"
+            )
             console.warning(
                 "unknown_level",
                 f"{info.dataset}, column {column}: {what}, counted as none of the declared levels; correct the raw "
@@ -162,6 +175,14 @@ def _report(store: Store, console: Console, info: ProcessedInfo, derived: Derive
                 column=column,
                 level=level,
                 count=count,
+            )
+        if len(levels) > MOST_LEVELS_TOLD:
+            console.warning(
+                "unknown_levels",
+                f"{info.dataset}, column {column}: {len(levels) - MOST_LEVELS_TOLD:,} more undeclared levels; "
+                "is it the right column?",
+                column=column,
+                levels=len(levels),
             )
     for reason, count in derived.dropped.items():
         console.detail("rows_dropped", f"{count:,} rows with {reason} are left out", reason=reason, count=count)

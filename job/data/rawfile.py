@@ -171,9 +171,16 @@ class _Source:
             begins = self.header.lines + 1
             for record in reader:
                 ends = self.header.lines + reader.line_num
-                if record and not (len(record) != self.header.width and _FOOTER.match(record[0])):
+                if not self._is_passed_over(record):
                     yield begins, record
                 begins = ends + 1
+
+    def _is_passed_over(self, record: Sequence[str]) -> bool:
+        """Tell whether a record is an empty line or a footer of its own width."""
+        assert self.header is not None  # noqa: S101
+        if len(record) == self.header.width:
+            return False
+        return (len(record) <= 1 and not "".join(record).strip()) or bool(_FOOTER.match(record[0]))
 
     def line_of(self, row: int) -> int | str:
         """Return the line on which the row at a position of the table begins."""
@@ -198,10 +205,12 @@ def _skip(file: BinaryIO, count: int) -> None:
 def _parse(source: _Source, header: Header) -> dict[str, Any]:
     names = [f"c{i}" for i in range(header.width)]
     wanted = {name: names[i] for name, i in header.positions.items()}
+    # The first column tells a footer or an empty row from a row that lost its cells.
+    included = list(dict.fromkeys([*wanted.values(), names[0]]))
     wrong: list[str] = []
 
     def on_wrong_width(row: Any) -> str:
-        if not _FOOTER.match(row.text):
+        if row.text.strip() and not _FOOTER.match(row.text):
             wrong.append(row.text)
         return "skip"
 
@@ -214,8 +223,8 @@ def _parse(source: _Source, header: Header) -> dict[str, Any]:
                 pa_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
                 pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_wrong_width),
                 pa_csv.ConvertOptions(
-                    include_columns=list(wanted.values()),
-                    column_types=dict.fromkeys(wanted.values(), pa.string()),
+                    include_columns=included,
+                    column_types=dict.fromkeys(included, pa.string()),
                     strings_can_be_null=False,
                 ),
             )
@@ -233,6 +242,9 @@ def _parse(source: _Source, header: Header) -> dict[str, Any]:
         blank = pc.equal(values, "")
         empty = blank if empty is None else pc.and_(empty, blank)
     if pc.any(empty).as_py():
+        lead = pc.utf8_trim_whitespace(table[names[0]].combine_chunks())
+        if any(text and not _FOOTER.match(text) for text in lead.filter(empty).unique().to_pylist()):
+            _diagnose(source.with_header(header), "a row has none of the needed cells")
         keep = pc.invert(empty)
         cells = {name: values.filter(keep) for name, values in cells.items()}
     return cells
@@ -277,6 +289,11 @@ def _diagnose(source: _Source, problem: str) -> NoReturn:
                 raise RawFileInvalid(
                     f"{source.where}, line {line} {what}: {len(record)} cells where the header has {width}",
                     "Fetch the file again, or mend that line.",
+                )
+            if record[0].strip() and not _FOOTER.match(record[0]) and not any(record[i].strip() for i in names):
+                raise RawFileInvalid(
+                    f"{source.where}, line {line} has none of the needed cells, and begins with {shown(record[0])}",
+                    "Remove or mend that line.",
                 )
             for i, name in names.items():
                 if "\ufffd" in record[i]:

@@ -49,9 +49,11 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
         for chunk in _chunks(definition, rows, seed):
             digest.update(chunk)
             file.write(chunk)
+        file.flush()
+        # Before the file appears: whatever happens between the two, a sample is never taken for a real file.
+        note = {"rows": rows, "seed": seed, "sha256": digest.hexdigest()}
+        store.put(sample_key(name), (json.dumps(note, indent=1) + "\n").encode())
     store.delete(compressed)
-    note = {"rows": rows, "seed": seed, "sha256": digest.hexdigest()}
-    store.put(sample_key(name), (json.dumps(note, indent=1) + "\n").encode())
     return plain
 
 
