@@ -240,7 +240,9 @@ class Store:
         """
         path = self.local_path(key)
         if path is not None:
-            with path.open("rb") as file:
+            with self._errors("read", key):
+                file = path.open("rb")
+            with file:
                 yield file
             return
         with self._errors("read", key), tempfile.TemporaryFile(dir=self._scratch_dir) as spool:

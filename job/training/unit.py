@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -13,8 +14,8 @@ from job.metrics import Array, all_metrics
 from job.training import models
 from job.training.candidates import Candidate, Grid, ModelName
 from job.training.preparation import FoldCache, PreparedFold
-from job.training.search import SearchResult, search
-from job.training.splits import Inapplicable, check_sampler, split
+from job.training.search import Fit, Place, search
+from job.training.splits import Fold, Inapplicable, check_sampler, split
 from job.training.techniques import Technique, sampler_of
 from job.training.threshold import tune_threshold
 
@@ -96,7 +97,15 @@ class UnitResult:
 
 
 def run_unit(
-    unit: Unit, grid: Grid, protocol: Protocol, X: Array, target: Array, cache: FoldCache | None = None
+    unit: Unit,
+    grid: Grid,
+    protocol: Protocol,
+    X: Array,
+    target: Array,
+    cache: FoldCache | None = None,
+    *,
+    known: Mapping[Place, Fit] | None = None,
+    on_fit: Callable[[Place, Fit], None] = lambda _place, _fit: None,
 ) -> UnitResult:
     """Run one unit.
 
@@ -110,53 +119,54 @@ def run_unit(
     target : int8 ndarray of shape (n,)
     cache : FoldCache, optional
         Where resampled folds are shared with other units.
+    known : dict of Place to Fit, optional
+        Fits of the search that an earlier attempt made.
+    on_fit : callable
+        Told of each fit of the search as it is finished.
 
     Returns
     -------
     UnitResult
         With status 'inapplicable' where the unit cannot work on these data; any other failure raises.
     """
+    sampler = sampler_of(unit.technique)
+    cache = cache or FoldCache(None)
     try:
-        return _run(unit, grid, protocol, X, target, cache or FoldCache(None))
+        splits = split(target, seed=unit.seed, folds=protocol.folds, test_share=protocol.test_share)
+        check_sampler(sampler, splits, target)
     except Inapplicable as reason:
         return UnitResult(unit, "inapplicable", str(reason))
+    prepared: dict[str, float] = {}
 
-
-def _run(unit: Unit, grid: Grid, protocol: Protocol, X: Array, target: Array, cache: FoldCache) -> UnitResult:
-    sampler = sampler_of(unit.technique)
-    splits = split(target, seed=unit.seed, folds=protocol.folds, test_share=protocol.test_share)
-    check_sampler(sampler, splits, target)
-    start = time.process_time()
-    shared_s = made_here_s = 0.0
-
-    def prepared(index: int) -> PreparedFold:
-        nonlocal shared_s, made_here_s
-        fold = (*splits.folds, splits.refit)[index]
-        before = time.process_time()
-        result = cache.get(X, target, fold, dataset=unit.dataset, sampler=sampler, seed=unit.seed)
-        made_here_s += time.process_time() - before
-        shared_s += result.cpu_seconds
-        return result
+    def prepare(fold: Fold) -> PreparedFold:
+        made = cache.get(X, target, fold, dataset=unit.dataset, sampler=sampler, seed=unit.seed)
+        prepared[fold.name] = made.cpu_seconds
+        return made
 
     moving = unit.technique == "threshold_moving"
-    found: SearchResult = search(
+    found = search(
         unit.model,
         grid,
-        (prepared(i) for i in range(len(splits.folds))),
+        [partial(prepare, fold) for fold in splits.folds],
         sampler=sampler,
         seed=unit.seed,
         scoring="roc_auc" if moving else protocol.scoring,
         keep_scores=moving,
+        known=known,
+        on_fit=on_fit,
     )
-    refit = prepared(len(splits.folds))
+    try:
+        threshold = tune_threshold(found.valid_targets, found.valid_scores) if moving else None
+    except Inapplicable as reason:
+        return UnitResult(unit, "inapplicable", str(reason))
+    refit = prepare(splits.refit)
+    start = time.process_time()
     estimator = models.fit(unit.model, found.best, refit.X_train, refit.y_train, sampler=sampler, seed=unit.seed)
     score = models.score(estimator, refit.X_valid)
-    if moving:
-        threshold = tune_threshold(found.valid_targets, found.best_valid_scores)
-        decision = (score >= threshold).astype(np.int8)
-    else:
-        threshold = None
-        decision = models.decide(estimator, refit.X_valid)
+    decision = models.decide(estimator, refit.X_valid) if threshold is None else (score >= threshold).astype(np.int8)
+    refit_s = time.process_time() - start
+    # Folds that an earlier attempt was through with are counted at what the others took.
+    shared_s = sum(prepared.values()) / len(prepared) * (len(splits.folds) + 1)
     score = score.astype(np.float64)
     test_target = target[splits.refit.valid]
     return UnitResult(
@@ -171,6 +181,6 @@ def _run(unit: Unit, grid: Grid, protocol: Protocol, X: Array, target: Array, ca
         best_index=found.best_index,
         threshold=None if threshold is None else float(threshold),
         metrics=all_metrics(test_target, score, decision),
-        cpu_seconds=time.process_time() - start - made_here_s + shared_s,
+        cpu_seconds=shared_s + found.cpu_seconds + refit_s,
         shared_cpu_seconds=shared_s,
     )
