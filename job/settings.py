@@ -26,6 +26,12 @@ class Settings(BaseSettings):
         Whether to compute on a GPU; without one that is an error.
     scratch_dir : pathlib.Path
         A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
+    checkpoint_seconds : float
+        How often the finished fits of a unit in flight are saved, at most.
+    storage_give_up_seconds : float
+        For how long the storage may stay away before a run ends.
+    shard : str or None
+        ``I/N``: which part of the units to run.
     log_format : {'auto', 'text', 'json'}
         ``auto`` is text at a terminal and JSON lines elsewhere.
     """
@@ -36,6 +42,9 @@ class Settings(BaseSettings):
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
     use_gpu: bool = False
     scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
+    checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
+    storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
+    shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"
 
     @classmethod

@@ -83,6 +83,16 @@ def failure_key(execution: str, dataset: str, model: str, technique: str, seed: 
     return f"{failures_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.json"
 
 
+def progress_prefix(execution: str) -> str:
+    """Return the prefix of what is saved of units in flight."""
+    return f"{EXECUTIONS}/{execution}/progress/"
+
+
+def attempts_prefix(execution: str) -> str:
+    """Return the prefix of the records of an execution's attempts."""
+    return f"{EXECUTIONS}/{execution}/attempts/"
+
+
 def report_key(execution: str, name: str) -> str:
     """Return the key of a file of an execution's report, such as ``tables/summary.csv``."""
     return f"reports/{execution}/{name}"

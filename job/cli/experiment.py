@@ -65,9 +65,12 @@ def run(
         bool, typer.Option("--skip-resume", help="Start another execution instead of resuming.")
     ] = False,
     use_gpu: UseGpuOption = False,
+    shard: Annotated[
+        str | None, typer.Option("--shard", metavar="I/N", help="Only the I-th of N parts, of about equal cost.")
+    ] = None,
 ) -> None:
     """Run what is missing of an experiment: resumes where it was stopped, however it was."""
-    run_and_report(open_context(), spec, only_dataset, jobs, execution_id, skip_resume, use_gpu)
+    run_and_report(open_context(), spec, only_dataset, jobs, execution_id, skip_resume, use_gpu, shard)
 
 
 def run_and_report(
@@ -78,13 +81,16 @@ def run_and_report(
     execution_id: str | None = None,
     skip_resume: bool = False,
     use_gpu: bool = False,
+    shard: str | None = None,
 ) -> str:
     """Run an experiment, print how it ended, and return the execution's id; ends the process where units failed."""
     from job.arrays import require_device
     from job.cli.tables import print_table
     from job.errors import UsageError
+    from job.experiment.processes import Options
     from job.experiment.resolve import find_spec
     from job.experiment.runner import run_experiment
+    from job.experiment.shards import parse_shard, shard_from_environment
     from job.experiment.spec import read_spec
 
     if execution_id is not None and skip_resume:
@@ -95,9 +101,14 @@ def run_and_report(
         context.store,
         chosen,
         device=device,
-        workers=context.settings.workers(jobs),
-        scratch_dir=context.settings.scratch_dir,
         console=context.console,
+        options=Options(
+            workers=context.settings.workers(jobs),
+            scratch_dir=context.settings.scratch_dir,
+            checkpoint_s=context.settings.checkpoint_seconds,
+            give_up_s=context.settings.storage_give_up_seconds,
+            shard=parse_shard(shard) if shard else shard_from_environment(context.settings.shard),
+        ),
         only=tuple(only_dataset or ()),
         execution_id=execution_id,
         skip_resume=skip_resume,

@@ -1,40 +1,46 @@
-"""The runner: the units that have no result yet, spread over worker processes, each committed as it finishes."""
+"""The runner: finds the execution, runs what has no result yet, verifies what stood there before."""
 
 from __future__ import annotations
 
-import json
-import os
-import platform
-import shutil
+import functools
+import signal
+import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from job.arrays import Device
 from job.console import Console
-from job.data.processed import ProcessedInfo, describe_processed, load_processed
-from job.errors import Interrupted, ProcessedDataInvalid, one_line
+from job.data.processed import ProcessedInfo, describe_processed
+from job.errors import Interrupted, ProcessedDataInvalid, UsageError
+from job.experiment import checkpoints
+from job.experiment.attempts import Attempt
 from job.experiment.executions import Execution, present_results
-from job.experiment.plan import Plan, plan
+from job.experiment.flight import Flight, Task
+from job.experiment.notice import metadata_endpoint, watch_notices
+from job.experiment.outbox import Outbox, patiently
+from job.experiment.plan import Plan, plan, unit_cpu_seconds
+from job.experiment.processes import Options, Pool, processes
 from job.experiment.resolve import resolve
-from job.experiment.results import commit, encode
-from job.experiment.scratch import scratch_directory
-from job.experiment.signals import watch_signals
+from job.experiment.shards import deal
+from job.experiment.signals import FLUSH_S, Stop, watch_signals
 from job.experiment.spec import Spec
 from job.experiment.verify import verify
-from job.experiment.workers import Outcome, WorkerPool
-from job.metrics import Array
-from job.store import Store, failure_key, failures_prefix
-from job.training.candidates import Grid
-from job.training.preparation import FoldCache
-from job.training.techniques import sampler_of
-from job.training.unit import Protocol, Unit, UnitResult, run_unit
+from job.experiment.workers import Note, Outcome
+from job.store import Store, failures_prefix
+from job.training.unit import Unit
+
+
+@dataclass(frozen=True)
+class Means:
+    """What the runner works with, so that tests can put something else in its place."""
+
+    pool: Callable[..., AbstractContextManager[Pool]] = processes
+    signals: Callable[[], AbstractContextManager[Stop]] = watch_signals
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,8 @@ class RunReport:
         Units that raised or whose worker died, with one line each.
     left_out : dict
         Datasets of the spec that were not run, with the reason.
+    fits : int
+        Fits that this run made.
     """
 
     execution: Execution
@@ -62,41 +70,7 @@ class RunReport:
     wanted: int
     failures: dict[Unit, str]
     left_out: dict[str, str]
-
-
-@dataclass(frozen=True)
-class _Made:
-    result: UnitResult
-    started: str
-    wall_seconds: float
-
-
-@dataclass(frozen=True)
-class _Setup:
-    """What a worker needs to know once: picklable."""
-
-    scratch: Path
-    protocol: Protocol
-    grids: Mapping[tuple[str, str], Grid]
-
-    def __call__(self) -> Callable[[Unit], _Made]:
-        data: dict[str, tuple[Array, Array]] = {}
-        cache = FoldCache(self.scratch)
-
-        def make(unit: Unit) -> _Made:
-            if unit.dataset not in data:
-                X = np.load(self.scratch / f"{unit.dataset}_X.npy", mmap_mode="r")
-                data[unit.dataset] = (X, np.load(self.scratch / f"{unit.dataset}_y.npy"))
-            started, start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
-            grid = self.grids[unit.model, unit.technique]
-            result = run_unit(unit, grid, self.protocol, *data[unit.dataset], cache)
-            return _Made(result, started, time.monotonic() - start)
-
-        return make
-
-
-def _setup(setup: _Setup) -> Callable[[Unit], _Made]:
-    return setup()
+    fits: int = 0
 
 
 def run_experiment(
@@ -104,12 +78,12 @@ def run_experiment(
     spec: Spec,
     *,
     device: Device,
-    workers: int,
-    scratch_dir: Path,
     console: Console,
+    options: Options,
     only: tuple[str, ...] = (),
     execution_id: str | None = None,
     skip_resume: bool = False,
+    means: Means | None = None,
 ) -> RunReport:
     """Run what is missing of an execution.
 
@@ -117,32 +91,40 @@ def run_experiment(
     ----------
     only : tuple of str
         Datasets to run; empty for all that are processed.
-    workers : int
-        Processes that share the work; results do not depend on it.
-    scratch_dir : pathlib.Path
-        Where to make a directory for what they share.
+    execution_id : str, optional
+        Exactly this execution, created where it is new; else the current one of the spec.
+    skip_resume : bool
+        Start the next execution instead of resuming.
 
     Raises
     ------
     Interrupted
-        On SIGTERM and SIGINT, when everything finished is stored.
+        On SIGTERM, SIGINT or a Spot notice, when everything finished is stored.
+    StorageError
+        Where the storage stayed away for too long.
     """
-    planned = plan(store, spec, only=only, workers=workers)
-    infos = _describe(store, planned)
-    execution = resolve(store, spec, device, infos, execution_id=execution_id, skip_resume=skip_resume, console=console)
+    means = means or Means()
+    if options.shard is not None and skip_resume and execution_id is None:
+        raise UsageError(
+            "--skip-resume with a shard would start another execution for each shard", "Give --execution-id too."
+        )
+    outbox = Outbox(console, means.clock, options.give_up_s)
+    ask = functools.partial(patiently, outbox=outbox, sleep=means.sleep)
+    planned: Plan = ask(lambda: plan(store, spec, only=only, workers=options.workers))
+    infos = ask(lambda: _describe(store, planned))
+    units = planned.units
+    if options.shard is not None:
+        units = deal(units, lambda unit: unit_cpu_seconds(spec, unit, infos[unit.dataset]), options.shard)
+    execution: Execution = ask(
+        lambda: resolve(store, spec, device, infos, execution_id=execution_id, skip_resume=skip_resume, console=console)
+    )
     for name, reason in planned.left_out.items():
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
-    run = _Run(store, execution, infos, workers, scratch_dir, console)
-    run.everything(planned.units)
-    return RunReport(
-        execution,
-        run.finished,
-        len(planned.units) - len(run.failures),
-        len(planned.units),
-        run.failures,
-        planned.left_out,
-    )
+    run = _Run(store, execution, infos, options, console, means, outbox)
+    run.everything(units)
+    present = len(units) - len(run.failures)
+    return RunReport(execution, run.finished, present, len(units), run.failures, planned.left_out, run.fits)
 
 
 def _describe(store: Store, planned: Plan) -> dict[str, ProcessedInfo]:
@@ -160,123 +142,114 @@ class _Run:
     store: Store
     execution: Execution
     infos: Mapping[str, ProcessedInfo]
-    workers: int
-    scratch_dir: Path
+    options: Options
     console: Console
+    means: Means
+    outbox: Outbox
     finished: int = 0
+    fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
+
+    def ask(self, operation: Callable[[], Any]) -> Any:
+        return patiently(operation, self.outbox, self.means.sleep)
 
     def everything(self, units: tuple[Unit, ...]) -> None:
         """Run what has no result, then verify what stood there before, and run again what is damaged."""
-        present = present_results(self.store, self.execution)
+        present = self.ask(lambda: present_results(self.store, self.execution))
         before = tuple(unit for unit in units if unit in present)
         todo = tuple(unit for unit in units if unit not in present)
-        if before:
-            self.console.info(
-                "resuming",
-                f"resuming {self.execution.id}: {len(before)} of {len(units)} units have a result",
-                execution=self.execution.id,
-                done=len(before),
-                total=len(units),
-            )
-        else:
-            self.console.info(
-                "starting", f"starting {self.execution.id}: {len(units)} units", execution=self.execution.id,
-                total=len(units),
-            )  # fmt: skip
-        self._run(todo)
-        damaged = verify(self.store, self.execution, before).damaged
+        what = f"resuming {self.execution.id}: {len(before)} of {len(units)} units have a result"
+        if not before:
+            what = f"starting {self.execution.id}: {len(units)} units"
+        shard = "" if self.options.shard is None else f" (shard {self.options.shard})"
+        self.console.info(
+            "resuming" if before else "starting",
+            what + shard,
+            execution=self.execution.id,
+            done=len(before),
+            total=len(units),
+        )
+        attempt = Attempt.begin(None if self.options.shard is None else str(self.options.shard))
+        self._fly(todo, attempt)
+        damaged = self.ask(lambda: verify(self.store, self.execution, before)).damaged
         for what in damaged.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
         for unit in damaged:
-            self.store.delete(self.execution.result_key(unit))
-        self._run(tuple(damaged))
+            self.ask(functools.partial(self.store.delete, self.execution.result_key(unit)))
+        self._fly(tuple(damaged), attempt)
 
-    def _run(self, units: tuple[Unit, ...]) -> None:
+    def _fly(self, units: tuple[Unit, ...], attempt: Attempt) -> None:
+        """Run units until they are done, or somebody asks to stop."""
         if not units:
             return
-        failed_before = {info.key for info in self.store.objects(failures_prefix(self.execution.id))}
-        left = Counter((unit.dataset, sampler_of(unit.technique), unit.seed) for unit in units)
-        with (
-            scratch_directory(self.scratch_dir) as scratch,
-            watch_signals() as stop,
-            self.console.progress(self.execution.id, len(units)) as progress,
-        ):
-            for dataset in dict.fromkeys(unit.dataset for unit in units):
-                self._spill(dataset, scratch)
-            setup = _Setup(scratch, self.execution.spec.protocol, self._grids(units))
-            with WorkerPool(min(self.workers, len(units)), _setup, (setup,)) as pool:
-                for outcome in pool.run(units, stop):
-                    self._take(outcome, failed_before)
-                    progress.advance()
-                    unit = outcome.task
-                    group = (unit.dataset, sampler_of(unit.technique), unit.seed)
-                    left[group] -= 1
-                    if not left[group]:
-                        shutil.rmtree(FoldCache.place(scratch, *group), ignore_errors=True)
+        prints = {name: info.fingerprint for name, info in self.infos.items()}
+        known = self.ask(lambda: checkpoints.load(self.store, self.execution, units, prints, self.console))
+        prefix = failures_prefix(self.execution.id)
+        failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
+        tasks = tuple(Task(unit, known.get(unit, {})) for unit in units)
+        if known:
+            saved = sum(len(fits) for fits in known.values())
+            self.console.info(
+                "checkpoints_found", f"going on from {saved} fits of {len(known)} units in flight", fits=saved
+            )
+        with ExitStack() as stack:
+            stop = stack.enter_context(self.means.signals())
+            flight = Flight(
+                self.store, self.execution, prints, attempt, self.outbox, self.console, self.means.clock,
+                self.options.checkpoint_s,
+            )  # fmt: skip
+            self._watch_notices(stack, stop, flight)
+            pool = stack.enter_context(self.means.pool(self.store, self.execution, tasks, self.options, self.infos))
+            progress = stack.enter_context(self.console.progress(self.execution.id, len(units)))
+            flight.begin(tasks, failed)
+            try:
+                self._events(pool, tasks, stop, flight, progress.advance)
+                if not stop():
+                    flight.ended()
+                    self._drain(stop, flight)
+            finally:
+                self.finished += flight.finished
+                self.fits += flight.fits
+                self.failures |= flight.failures
             if stop():
+                flight.interrupted(self.means.clock() + FLUSH_S)
                 raise Interrupted(
-                    f"stopped by {stop.signal.name if stop.signal else 'a signal'}: "
-                    f"{self.finished} units finished in this run are stored in {self.execution.id}",
+                    f"stopped by {stop.reason}: {flight.finished} units that this run finished, and the fits of "
+                    f"{len(flight)} in flight, are stored in {self.execution.id}",
                     "Run the same command again to resume.",
                     stop.exit_code,
                 )
 
-    def _grids(self, units: tuple[Unit, ...]) -> dict[tuple[str, str], Grid]:
-        return {(unit.model, unit.technique): self.execution.spec.grid(unit) for unit in units}
+    def _events(
+        self, pool: Pool, tasks: tuple[Task, ...], stop: Stop, flight: Flight, advance: Callable[[], None]
+    ) -> None:
+        for event in pool.run(tasks, stop):
+            if isinstance(event, Note):
+                flight.note(event.task.unit, *event.value)
+            elif isinstance(event, Outcome):
+                if event.error is not None:
+                    flight.fail(event.task.unit, event.error, event.traceback)
+                else:
+                    flight.land(event.value)
+                advance()
+            flight.pump()
+        self._drain(stop, flight)
 
-    def _spill(self, dataset: str, scratch: Path) -> None:
-        """Put a dataset where every worker can map it into memory."""
-        data = load_processed(self.store, dataset)
-        if data.fingerprint != self.infos[dataset].fingerprint:
-            raise ProcessedDataInvalid(
-                f"the processed data of {dataset} changed while the run started", "Run the same command again."
-            )
-        np.save(scratch / f"{dataset}_X.npy", data.X)
-        np.save(scratch / f"{dataset}_y.npy", data.target)
+    def _drain(self, stop: Stop, flight: Flight) -> None:
+        """Wait for the storage to take what it has not taken yet."""
+        while len(self.outbox) and not stop():
+            self.means.sleep(0.25)
+            flight.pump()
 
-    def _take(self, outcome: Outcome, failed_before: set[str]) -> None:
-        unit: Unit = outcome.task
-        key = failure_key(self.execution.id, unit.dataset, unit.model, unit.technique, unit.seed)
-        where = {"execution": self.execution.id, "unit": str(unit)}
-        if outcome.error is not None:
-            self.failures[unit] = one_line(outcome.error, 300)
-            record = {"unit": str(unit), "error": outcome.error, "traceback": outcome.traceback, **_host()}
-            self.store.put(key, json.dumps(record, indent=1).encode())
-            self.console.error("unit_failed", f"{unit} failed: {self.failures[unit]}", **where)
+    def _watch_notices(self, stack: ExitStack, stop: Stop, flight: Flight) -> None:
+        endpoint = metadata_endpoint()
+        if endpoint is None:
             return
-        made: _Made = outcome.value
-        identity = self.execution.identity
-        provenance = {
-            "protocol": identity.protocol,
-            "versions": identity.versions,
-            "device": identity.device,
-            "fingerprint": self.infos[unit.dataset].fingerprint,
-        }
-        run = {"started": made.started, "wall_seconds": made.wall_seconds, **_host()}
-        committed = commit(
-            self.store, self.execution.result_key(unit), encode(made.result, provenance, run), self.console
-        )
-        self.finished += 1
-        if key in failed_before:
-            self.store.delete(key)
-        metrics = made.result.metrics
-        self.console.detail(
-            "unit_finished",
-            f"{unit}: {made.result.reason or made.result.status}",
-            status=made.result.status,
-            commit=committed,
-            balanced_accuracy=metrics.get("balanced_accuracy"),
-            cpu_seconds=round(made.result.cpu_seconds, 2),
-            **where,
-        )
+        ended = threading.Event()
+        stack.callback(ended.set)
 
+        def interruption(words: str) -> None:
+            self.console.warning("spot_notice", words)
+            stop.ask(signal.SIGTERM, words)
 
-def _host() -> dict[str, Any]:
-    return {
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "host": platform.node(),
-        "machine": platform.machine(),
-        "attempt": os.environ.get("AWS_BATCH_JOB_ATTEMPT"),
-        "job": os.environ.get("AWS_BATCH_JOB_ID"),
-    }
+        watch_notices(endpoint, on_interruption=interruption, on_rebalance=flight.hurry, ended=ended)

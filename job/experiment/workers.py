@@ -11,6 +11,7 @@ import os
 import platform
 import signal
 import threading
+import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -18,12 +19,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Self
+from typing import Any, Self, TypeAlias
 
 # One thread for each fit, and one set of BLAS kernels on every processor: what makes results identical on any machine
 # of an architecture and with any number of workers. These must be set before NumPy is loaded.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _POLL_S = 0.25
+
+Work: TypeAlias = Callable[[Any, Callable[[Any], None]], Any]
+"""Takes a task and a callable for notes; returns the task's value."""
 
 
 def numeric_environment() -> dict[str, str]:
@@ -58,6 +62,14 @@ class Outcome:
     killed: bool = False
 
 
+@dataclass(frozen=True)
+class Note:
+    """What a task said while it was running."""
+
+    task: Any
+    value: Any
+
+
 @dataclass
 class _Worker:
     process: BaseProcess
@@ -72,11 +84,11 @@ class WorkerPool:
     ----------
     count : int
     setup : callable
-        Called once in each worker with `setup_args`; returns the function that takes a task. Both, and every task and
-        value, must pickle.
+        Called once in each worker with `setup_args`; returns the function that takes a task and a callable for notes.
+        Set-up, tasks, notes and values must pickle.
     """
 
-    def __init__(self, count: int, setup: Callable[..., Callable[[Any], Any]], setup_args: tuple[Any, ...]) -> None:
+    def __init__(self, count: int, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._count = count
         self._setup = setup
@@ -89,16 +101,21 @@ class WorkerPool:
     def __exit__(self, *_: object) -> None:
         for worker in self._workers:
             worker.process.terminate()
+        deadline = time.monotonic() + 1
         for worker in self._workers:
-            worker.process.join(2)
+            worker.process.join(max(0.0, deadline - time.monotonic()))
             if worker.process.is_alive():
                 worker.process.kill()
                 worker.process.join()
             worker.pipe.close()
         self._workers.clear()
 
-    def run(self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome]:
-        """Yield outcomes as they come, until all tasks are done or `stopped` says so."""
+    def run(self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome | Note | None]:
+        """Yield outcomes and notes as they come, until all tasks are done or `stopped` says so.
+
+        None comes several times a second, so that the caller can look after other things. After `stopped` what is
+        still in the pipes is yielded, and nothing waited for.
+        """
         waiting = deque(tasks)
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
             while waiting and len(self._workers) < self._count:
@@ -106,9 +123,18 @@ class WorkerPool:
             for worker in self._workers:
                 if waiting and worker.task is None:
                     self._hand(worker, waiting.popleft())
-            busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
-            for pipe in wait(list(busy), timeout=_POLL_S):
-                yield self._receive(busy[pipe])  # type: ignore[index]
+            yield from self._events(_POLL_S)
+            yield None
+        if stopped():
+            yield from self._events(0)
+
+    def _events(self, timeout: float) -> Iterator[Outcome | Note]:
+        busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+        for pipe in wait(list(busy), timeout=timeout):
+            worker = busy[pipe]  # type: ignore[index]
+            # A worker's notes come in bursts; its outcome is the last of them.
+            while worker.task is not None and worker.pipe.poll():
+                yield self._receive(worker)
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
@@ -125,12 +151,16 @@ class WorkerPool:
         except OSError:  # it died; _receive finds out
             return
 
-    def _receive(self, worker: _Worker) -> Outcome:
-        task, worker.task = worker.task, None
+    def _receive(self, worker: _Worker) -> Outcome | Note:
+        task = worker.task
         try:
-            value, error, trace = worker.pipe.recv()
+            final, value, error, trace = worker.pipe.recv()
+            if not final:
+                return Note(task, value)
+            worker.task = None
             return Outcome(task, value, error, trace)
         except (EOFError, OSError):
+            worker.task = None
             worker.process.join(5)
             worker.pipe.close()
             self._workers.remove(worker)
@@ -148,11 +178,15 @@ def _death(exitcode: int | None) -> str:
     return f"its worker ended unexpectedly with exit code {exitcode}"
 
 
-def _work(pipe: Connection, setup: Callable[..., Callable[[Any], Any]], setup_args: tuple[Any, ...]) -> None:
+def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to everybody; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _end_with_parent()
-    function: Callable[[Any], Any] | None = None
+    function: Work | None = None
+
+    def note(value: Any) -> None:
+        pipe.send((False, value, None, None))
+
     while True:
         try:
             task = pipe.recv()
@@ -161,9 +195,9 @@ def _work(pipe: Connection, setup: Callable[..., Callable[[Any], Any]], setup_ar
         try:
             if function is None:
                 function = setup(*setup_args)
-            answer: tuple[Any, str | None, str | None] = (function(task), None, None)
+            answer: tuple[bool, Any, str | None, str | None] = (True, function(task, note), None, None)
         except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
-            answer = (None, f"{type(error).__name__}: {error}", traceback.format_exc())
+            answer = (True, None, f"{type(error).__name__}: {error}", traceback.format_exc())
         pipe.send(answer)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from job.data.processing import process
 from job.data.samples import write_sample
 from job.errors import ExecutionMismatch, ProcessedDataInvalid, ProcessedDataNotFound, UsageError
 from job.experiment.executions import Execution, load_execution, present_results
+from job.experiment.processes import Options
 from job.experiment.runner import RunReport, run_experiment
 from job.experiment.spec import Spec, parse_spec
 from job.experiment.status import status
@@ -26,8 +28,11 @@ from tests.job.experiment.conftest import TINY
 
 
 def run(store: Store, spec: Spec, scratch: Path, **options: object) -> RunReport:
-    chosen = {"device": "cpu", "workers": 2, "console": Console.silent(), **options}
-    return run_experiment(store, spec, scratch_dir=scratch, **chosen)  # type: ignore[arg-type]
+    """Run a spec; `options` are those of Options, and those of run_experiment."""
+    names = {field.name for field in dataclasses.fields(Options)} & set(options)
+    how = Options(**{"workers": 2, "scratch_dir": scratch, **{name: options.pop(name) for name in names}})  # type: ignore[arg-type]
+    chosen = {"device": "cpu", "console": Console.silent(), **options}
+    return run_experiment(store, spec, options=how, **chosen)  # type: ignore[arg-type]
 
 
 def digests(store: Store, execution: Execution) -> dict[str, str]:

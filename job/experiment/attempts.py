@@ -1,0 +1,125 @@
+"""Attempts: each run of an execution leaves a record of when it began, when it was last alive, and how it ended.
+
+A process that is killed cannot say so; what it leaves is a record without an end whose last sign of life is old.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from job.store import Store, attempts_prefix
+
+SILENT_AFTER = timedelta(minutes=5)
+End = Literal["complete", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One run of an execution.
+
+    Attributes
+    ----------
+    id : str
+    started, alive : str
+        ISO 8601 with time zone: when it began, and its last sign of life.
+    end : {'complete', 'failed', 'interrupted'} or None
+        None while it runs, and for ever where it was killed.
+    host, job, shard : str or None
+    finished : int
+        Units it finished.
+    """
+
+    id: str
+    started: str
+    alive: str
+    host: str
+    job: str | None = None
+    shard: str | None = None
+    end: End | None = None
+    finished: int = 0
+
+    @classmethod
+    def begin(cls, shard: str | None = None) -> Attempt:
+        """Return the record of an attempt that begins now on this machine."""
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        job = os.environ.get("AWS_BATCH_JOB_ID")
+        number = os.environ.get("AWS_BATCH_JOB_ATTEMPT")
+        named = f"{job} attempt {number}" if job and number else job
+        return cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
+
+    def now(self, finished: int, end: End | None = None) -> Attempt:
+        """Return the record with a new sign of life."""
+        alive = datetime.now(UTC).isoformat(timespec="milliseconds")
+        return replace(self, alive=alive, finished=finished, end=end)
+
+    def key(self, execution_id: str) -> str:
+        """Return where it is kept."""
+        return f"{attempts_prefix(execution_id)}{self.id}.json"
+
+    def encode(self) -> bytes:
+        """Return its bytes."""
+        return (json.dumps(asdict(self), sort_keys=True) + "\n").encode()
+
+
+@dataclass(frozen=True)
+class AttemptSummary:
+    """What an execution's attempts tell together.
+
+    Attributes
+    ----------
+    attempts, running, interrupted, killed : int
+        `interrupted` ended in good order on a signal or notice; `killed` fell silent.
+    idle_seconds : float
+        Time between the end of an attempt that was interrupted or killed and the beginning of the next one.
+    """
+
+    attempts: int
+    running: int
+    interrupted: int
+    killed: int
+    idle_seconds: float
+
+
+def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
+    """Return the records that can be read, by their beginning."""
+    found = []
+    for info in store.objects(attempts_prefix(execution_id)):
+        try:
+            attempt = Attempt(**json.loads(store.get(info.key) or b""))
+            if datetime.fromisoformat(attempt.started) <= datetime.fromisoformat(attempt.alive):
+                found.append(attempt)
+        except (ValueError, TypeError):
+            continue
+    return sorted(found, key=lambda attempt: attempt.started)
+
+
+def summarise_attempts(attempts: Iterable[Attempt], now: datetime) -> AttemptSummary:
+    """Count attempts, and the time that went by between those that were stopped and the next."""
+    attempts = list(attempts)
+    silent = [a for a in attempts if a.end is None and now - datetime.fromisoformat(a.alive) > SILENT_AFTER]
+    superseded = [a for a in attempts if a.end is None and a not in silent and _has_successor(a, attempts)]
+    killed = [*silent, *superseded]
+    interrupted = [attempt for attempt in attempts if attempt.end == "interrupted"]
+    idle = 0.0
+    for stopped in (*killed, *interrupted):
+        later = [a for a in attempts if a.started >= stopped.alive]
+        if later:
+            begun = min(datetime.fromisoformat(a.started) for a in later)
+            idle += (begun - datetime.fromisoformat(stopped.alive)).total_seconds()
+    running = sum(attempt.end is None for attempt in attempts) - len(killed)
+    return AttemptSummary(len(attempts), running, len(interrupted), len(killed), idle)
+
+
+def _has_successor(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:
+    """Tell whether the same work was begun again on the same host after this attempt's last sign of life."""
+    return any(
+        other.started > attempt.alive and (other.host, other.shard) == (attempt.host, attempt.shard)
+        for other in attempts
+    )
