@@ -179,18 +179,19 @@ def status(
     state = "complete" if found.complete else f"{found.done} of {found.total} units done"
     print_table(
         f"{found.execution}: {state}",
-        [("dataset", False), ("done", True), ("failed", True), ("left", True), ("of", True), ("data", False)],
         [
-            (
-                one.dataset,
-                one.done,
-                one.failed,
-                one.left,
-                one.total,
-                _ORIGIN[one.synthetic],
-            )
+            ("dataset", False), ("done", True), ("in flight", True), ("failed", True), ("left", True), ("of", True),
+            ("data", False),
+        ],
+        [
+            (one.dataset, one.done, one.in_flight, one.failed, one.left, one.total, _ORIGIN[one.synthetic])
             for one in found.datasets
         ],
+    )  # fmt: skip
+    attempts = found.attempts
+    typer.echo(
+        f"{attempts.attempts} attempts: {attempts.running} running, {attempts.interrupted} interrupted, "
+        f"{attempts.killed} killed; {attempts.idle_seconds:.0f} s went by between those and the next"
     )
     if found.failures:
         print_table("Failed", [("unit", False), ("why", False)], found.failures)

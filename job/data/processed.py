@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, one_line, shown
+from job.errors import LdpError, ProcessedDataInvalid, ProcessedDataNotFound, one_line, shown
 from job.metrics import Array
 from job.store import Store, features_key, target_key
 
@@ -115,12 +116,10 @@ def describe_processed(store: Store, name: str) -> ProcessedInfo | None:
     if store.info(features_key(name)) is None:
         return None
     try:
-        with store.reader(target_key(name)) as file:
+        with _readable(store, name), store.reader(target_key(name)) as file:
             return _info(pq.read_schema(file).metadata)
     except FileNotFoundError:
         return None
-    except _UNREADABLE as error:
-        raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
 
 
 def load_processed(store: Store, name: str) -> ProcessedData:
@@ -135,17 +134,15 @@ def load_processed(store: Store, name: str) -> ProcessedData:
     tables = []
     for key in (features_key(name), target_key(name)):
         try:
-            with store.reader(key) as file:
+            with _readable(store, name), store.reader(key) as file:
                 tables.append(pq.read_table(file, page_checksum_verification=True))
         except FileNotFoundError:
             raise ProcessedDataNotFound(
                 f"there are no processed data of {name}: {store.where(key)} is missing",
                 f"Run `ldp data process {name}`.",
             ) from None
-        except _UNREADABLE as error:
-            raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
     features, labels = tables
-    try:
+    with _readable(store, name):
         info = _info(labels.schema.metadata)
         if info.dataset != name:
             raise _invalid(store, name, f"are those of {shown(info.dataset)}")
@@ -159,23 +156,27 @@ def load_processed(store: Store, name: str) -> ProcessedData:
         group = labels["group"].combine_chunks() if "group" in labels.column_names else None
         time = labels["time"].to_numpy().astype("datetime64[D]") if "time" in labels.column_names else None
         found = fingerprint(columns | label_columns(target, group, time))
-    except ProcessedDataInvalid:
-        raise  # it is a ValueError too
-    except _UNREADABLE as error:
-        raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
     if found != info.fingerprint:
         raise _invalid(store, name, "do not have the values that their fingerprint says")
     texts = None if group is None else group.to_numpy(zero_copy_only=False)
     return ProcessedData(info, X, tuple(features.column_names), target, texts, time)
 
 
+@contextmanager
+def _readable(store: Store, name: str) -> Iterator[None]:
+    """Say of whatever cannot be read that it is damaged; a storage that does not answer says nothing about it."""
+    try:
+        yield
+    except (LdpError, FileNotFoundError):
+        raise
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+
+
 def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, Any]:
     """Return the columns of the target file, in their order."""
     optional = {"group": group, "time": time}
     return {"target": target} | {key: column for key, column in optional.items() if column is not None}
-
-
-_UNREADABLE = (pa.ArrowException, OSError, ValueError, KeyError, TypeError)
 
 
 def _info(metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:

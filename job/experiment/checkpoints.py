@@ -97,6 +97,14 @@ def remove(store: Store, execution: Execution, unit: Unit) -> None:
         store.delete(info.key)
 
 
+def tidy(store: Store, execution: Execution, done: Iterable[Unit]) -> None:
+    """Remove what an attempt left that was killed between committing a unit and removing its checkpoints."""
+    left = in_flight(store, execution)
+    for unit in done:
+        if str(unit) in left:
+            remove(store, execution, unit)
+
+
 def in_flight(store: Store, execution: Execution) -> set[str]:
     """Return the names of the units that have checkpoints."""
     prefix = progress_prefix(execution.id)

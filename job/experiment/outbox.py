@@ -1,5 +1,7 @@
 """Writes that must not be lost while there is hope: tried at once, kept where the storage is away, tried again.
 
+A storage that never answered is another matter: then nothing has been finished, and the first error ends the run.
+
 Nothing here waits: the runner goes on handing out work between two tries. Only when no write has succeeded for
 `give_up_s` seconds does the job end.
 """
@@ -35,6 +37,7 @@ class Outbox:
         self._clock = clock
         self._give_up_s = give_up_s
         self._kept: dict[str, Callable[[], None]] = {}
+        self._seen = False
         self._away_since: float | None = None
         self._next_try = 0.0
         self._pause_s = FIRST_PAUSE_S
@@ -76,11 +79,14 @@ class Outbox:
         if self._away_since is not None:
             away_s = self._clock() - self._away_since
             self._console.info("storage_back", f"the storage is back after {away_s:.0f} s", seconds=round(away_s))
+        self._seen = True
         self._away_since = None
         self._pause_s = FIRST_PAUSE_S
 
     def _failed(self, error: StorageError) -> None:
         now = self._clock()
+        if not self._seen:
+            raise error
         if self._away_since is None:
             self._away_since = now
             self._console.warning(

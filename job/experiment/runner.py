@@ -170,6 +170,7 @@ class _Run:
             total=len(units),
         )
         attempt = Attempt.begin(None if self.options.shard is None else str(self.options.shard))
+        self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
         damaged = self.ask(lambda: verify(self.store, self.execution, before)).damaged
         for what in damaged.values():

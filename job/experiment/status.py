@@ -5,21 +5,27 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from job.console import Console
 from job.errors import ExecutionMismatch, ExecutionNotFound
+from job.experiment import checkpoints
+from job.experiment.attempts import AttemptSummary, read_attempts, summarise_attempts
 from job.experiment.executions import Execution, bound, list_executions, load_execution, present_results
 from job.store import Store, failures_prefix, manifest_key
 
 
 @dataclass(frozen=True)
 class DatasetStatus:
-    """How far one dataset of an execution is; counts are units."""
+    """How far one dataset of an execution is; counts are units.
+
+    Those in flight have a checkpoint and no result; those left have neither, and did not fail.
+    """
 
     dataset: str
     done: int
+    in_flight: int
     failed: int
     left: int
     total: int
@@ -35,12 +41,14 @@ class ExecutionStatus:
     device: str
     created: datetime
     done: int
+    in_flight: int
     failed: int
     left: int
     total: int
     complete: bool
     datasets: tuple[DatasetStatus, ...]
     failures: tuple[tuple[str, str], ...]
+    attempts: AttemptSummary
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain JSON values."""
@@ -64,12 +72,14 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
         if name not in results:
             failed[name.split("/", 1)[0]] += 1
             failures.append((name, _error(store.get(info.key))))
+    begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
+    in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
     for dataset in execution.spec.datasets:
         binding = bound(store, execution, dataset)
         synthetic = None if binding is None else bool(binding.get("synthetic"))
-        left = total[dataset] - done[dataset] - failed[dataset]
-        datasets.append(DatasetStatus(dataset, done[dataset], failed[dataset], left, total[dataset], synthetic))
+        counts = done[dataset], in_flight[dataset], failed[dataset]
+        datasets.append(DatasetStatus(dataset, *counts, total[dataset] - sum(counts), total[dataset], synthetic))
     manifest = store.info(manifest_key(execution.id))
     if manifest is None:
         raise ExecutionNotFound(f"the execution {execution.id} went away", "See `ldp experiment list`.")
@@ -79,12 +89,14 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
         execution.identity.device,
         manifest.modified,
         done.total(),
+        in_flight.total(),
         failed.total(),
-        total.total() - done.total() - failed.total(),
+        total.total() - done.total() - in_flight.total() - failed.total(),
         total.total(),
         done.total() == total.total(),
         tuple(datasets),
         tuple(failures),
+        summarise_attempts(read_attempts(store, execution.id), datetime.now(UTC)),
     )
 
 

@@ -1,0 +1,193 @@
+"""Servers on loopback that behave badly on purpose."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import struct
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that goes away is expected here."""
+
+
+@contextmanager
+def serve(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve on a free port of loopback and yield the address."""
+    server = _Server(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class Weather:
+    """What goes wrong, how often, and what did. All off: a plain proxy."""
+
+    def __init__(self, seed: int = 0) -> None:
+        self.rng = random.Random(seed)
+        self.unavailable = self.reset = self.truncate = self.drop_answer = 0.0
+        self.latency_s = 0.0
+        self.counts: Counter[str] = Counter()
+
+    def kind(self) -> str:
+        value = self.rng.random()
+        for name in ("unavailable", "reset", "truncate", "drop_answer"):
+            share = getattr(self, name)
+            if value < share:
+                return name
+            value -= share
+        return "fine"
+
+
+def proxy_to(target: str, weather: Weather) -> type[BaseHTTPRequestHandler]:
+    """Return a handler that passes requests on to `target`, or does not, as the weather has it."""
+    host, port = target.removeprefix("http://").split(":")
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def _pass_on(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            kind = weather.kind()
+            weather.counts[kind] += 1
+            weather.counts["requests"] += 1
+            time.sleep(weather.latency_s)
+            if kind == "unavailable":
+                self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
+                return
+            if kind == "reset":
+                self._hang_up()
+                return
+            connection = http.client.HTTPConnection(host, int(port), timeout=30)
+            try:
+                headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+                connection.request(self.command, self.path, body, headers)
+                answer = connection.getresponse()
+                content = answer.read()
+            finally:
+                connection.close()
+            if kind == "drop_answer":  # done, and nobody will know
+                self._hang_up()
+                return
+            passed = {key: value for key, value in answer.getheaders() if key.lower() not in _HOP}
+            if kind == "truncate" and len(content) > 1:
+                self._answer(answer.status, passed, content[: len(content) // 2], len(content))
+                self._hang_up()
+                return
+            self._answer(answer.status, passed, content)
+
+        def _answer(self, status: int, headers: dict[str, str], body: bytes, length: int | None = None) -> None:
+            self.send_response(status)
+            for key, value in headers.items():
+                self.send_header(key, value)
+            if self.command == "HEAD":
+                length = int(headers.get("Content-Length", headers.get("content-length", 0)))
+            if not {"content-length"} & {key.lower() for key in headers}:
+                self.send_header("Content-Length", str(len(body) if length is None else length))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def _hang_up(self) -> None:
+            self.wfile.flush()
+            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            self.close_connection = True
+            self.connection.close()
+
+        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
+
+    return Proxy
+
+
+_HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
+
+
+class MetadataService:
+    """EC2's instance metadata service, version 2: a token first, then what was put into `content`."""
+
+    def __init__(self) -> None:
+        self.content: dict[str, str] = {}
+        self.tokens = 0
+        self.questions: list[str] = []
+        self.valid: set[str] = set()
+        self.delay_s = 0.0
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        service = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_PUT(self) -> None:
+                assert self.path == "/latest/api/token"
+                assert self.headers["X-aws-ec2-metadata-token-ttl-seconds"]
+                service.tokens += 1
+                token = f"token-{service.tokens}"
+                service.valid = {token}
+                self._say(200, token)
+
+            def do_GET(self) -> None:
+                time.sleep(service.delay_s)
+                path = self.path.removeprefix("/latest/meta-data/")
+                service.questions.append(path)
+                if self.headers.get("X-aws-ec2-metadata-token") not in service.valid:
+                    self._say(401, "")
+                elif path in service.content:
+                    self._say(200, service.content[path])
+                else:
+                    self._say(404, "")
+
+            def _say(self, status: int, text: str) -> None:
+                self.send_response(status)
+                self.send_header("Content-Length", str(len(text)))
+                self.end_headers()
+                self.wfile.write(text.encode())
+
+        return Handler
+
+
+def credentials_handler(lifetime_s: float, asked: list[float]) -> type[BaseHTTPRequestHandler]:
+    """The task-role endpoint: credentials that expire after a while."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            asked.append(time.time())
+            expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + lifetime_s))
+            body = json.dumps(
+                {
+                    "AccessKeyId": f"key{len(asked)}",
+                    "SecretAccessKey": "secret",
+                    "Token": f"token{len(asked)}",
+                    "Expiration": expires,
+                }
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+    return Handler

@@ -1,0 +1,251 @@
+"""A runner whose world is simulated: the real runner, executions, checkpoints and commits over a storage that fails,
+workers that die, a clock that jumps ahead, and other attempts that interfere. A seed replays a schedule exactly.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from job.console import Console
+from job.errors import Interrupted, StorageError
+from job.experiment.flight import Made, Task
+from job.experiment.processes import Options
+from job.experiment.runner import Means, RunReport, run_experiment
+from job.experiment.signals import Stop
+from job.experiment.spec import Spec, parse_spec
+from job.experiment.workers import Note, Outcome
+from job.store import Store
+from job.training.search import Fit, Place
+from job.training.unit import Unit, UnitResult
+
+CHECKPOINT_S = 30.0
+LONGEST_STEP_S = 8.0
+FOLDS, CANDIDATES = 2, 3
+SPEC = f"""
+datasets = ["taiwan_credit"]
+techniques = ["baseline", "smote"]
+seeds = [1, 2]
+folds = {FOLDS}
+[models.logistic_regression.grid]
+alpha = [1e-4, 1e-3, 1e-2]
+[models.random_forest.grid]
+max_depth = [3, 4, 5]
+"""
+
+
+def spec() -> Spec:
+    return parse_spec(SPEC, "simulated", "simulated.toml")
+
+
+class Killed(BaseException):
+    """The process is no more. Nobody may catch this."""
+
+
+def number(*what: object) -> float:
+    """A number from 0 to 1 that depends on nothing but what it is asked for."""
+    return int.from_bytes(hashlib.sha256(repr(what).encode()).digest()[:6], "big") / 2**48
+
+
+def compute(unit: Unit, fits: dict[Place, Fit]) -> UnitResult:
+    """What a unit's result is; a fit that went astray in a checkpoint would show in it."""
+    scores = np.array([[fits[c, f].score for f in range(FOLDS)] for c in range(CANDIDATES)])
+    row = np.arange(5, dtype=np.int32)
+    score = np.array([number(unit, i) for i in range(5)])
+    target = np.array([0, 1, 0, 1, 1], np.int8)
+    best = int(np.argmax(scores.mean(axis=1)))
+    candidates = tuple({"c": c} for c in range(CANDIDATES))
+    return UnitResult(
+        unit, "done", None, row, target, score, (score > 0.5).astype(np.int8), candidates, scores, best, metrics={}
+    )
+
+
+@dataclass
+class World:
+    """What a schedule's attempts share.
+
+    Attributes
+    ----------
+    made : dict of (unit, place) to list of (attempt, time)
+        Every fit that was finished, whether or not anybody remembers it.
+    """
+
+    store: Store
+    rng: random.Random
+    made: dict[tuple[Unit, Place], list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
+    now: float = 0.0
+    baton: Baton | None = None
+
+    def step(self, attempt: int) -> None:
+        """Time goes by, and another attempt may have its turn."""
+        self.now += self.rng.choice([0.01, 0.5, LONGEST_STEP_S])
+        if self.baton is not None:
+            self.baton.turn(attempt)
+
+
+class Baton:
+    """Of several attempts in threads, one runs at a time, and the seed says which."""
+
+    def __init__(self, rng: random.Random) -> None:
+        self._rng = rng
+        self._alive: list[int] = []
+        self._holder: int | None = None
+        self._changed = threading.Condition()
+
+    def run(self, attempts: dict[int, Callable[[], object]]) -> list[object]:
+        ends: list[object] = []
+
+        def work(number: int, function: Callable[[], object]) -> None:
+            with self._changed:
+                self._changed.wait_for(lambda: self._holder == number)
+            try:
+                ends.append(function())
+            finally:
+                with self._changed:
+                    self._alive.remove(number)
+                    self._holder = self._rng.choice(self._alive) if self._alive else None
+                    self._changed.notify_all()
+
+        self._alive = list(attempts)
+        threads = [threading.Thread(target=work, args=item) for item in attempts.items()]
+        for thread in threads:
+            thread.start()
+        with self._changed:
+            self._holder = self._rng.choice(self._alive)
+            self._changed.notify_all()
+        for thread in threads:
+            thread.join()
+        return ends
+
+    def turn(self, number: int) -> None:
+        with self._changed:
+            self._holder = self._rng.choice(self._alive)
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._holder == number)
+
+
+@dataclass(frozen=True)
+class Odds:
+    """How often things go wrong, at each request or step."""
+
+    kill: float = 0.0
+    refuse: float = 0.0
+    lose_answer: float = 0.0
+    stop: float = 0.0
+    worker_dies: float = 0.0
+
+
+class FaultyStore(Store):
+    """The world's storage as one attempt sees it."""
+
+    def __init__(self, world: World, attempt: int, odds: Odds) -> None:
+        super().__init__(world.store._backend, world.store.url)
+        self._world, self._attempt, self._odds = world, attempt, odds
+
+    @contextmanager
+    def _errors(self, verb: str, key: str) -> Iterator[None]:
+        world, odds = self._world, self._odds
+        world.step(self._attempt)
+        if world.rng.random() < odds.kill:
+            raise Killed
+        if world.rng.random() < odds.refuse:
+            raise StorageError(f"refused to {verb} {key}", "wait")
+        with super()._errors(verb, key):
+            yield
+        if world.rng.random() < odds.kill:
+            raise Killed
+        if verb in ("write", "delete") and world.rng.random() < odds.lose_answer:
+            raise StorageError(f"the answer to {verb} {key} was lost", "wait")
+
+
+class _Stop(Stop):
+    def ask(self, number: Any, reason: str) -> None:
+        if self.signal is None:
+            self.signal, self.reason = number, reason
+
+
+class FakePool:
+    """Workers that finish a fit at each step, in an order that the seed decides."""
+
+    def __init__(self, world: World, attempt: int, odds: Odds, stop: _Stop, workers: int) -> None:
+        self._world, self._attempt, self._odds, self._stop, self._count = world, attempt, odds, stop, workers
+
+    def run(self, tasks: tuple[Task, ...], stopped: Callable[[], bool]) -> Iterator[Any]:
+        import signal
+
+        world, odds = self._world, self._odds
+        waiting = list(tasks)
+        busy: dict[int, tuple[Task, dict[Place, Fit]]] = {}
+        while (waiting or busy) and not stopped():
+            for worker in range(self._count):
+                if worker not in busy and waiting:
+                    task = waiting.pop(0)
+                    busy[worker] = (task, dict(task.known))
+            world.step(self._attempt)
+            if world.rng.random() < odds.kill:
+                raise Killed
+            if world.rng.random() < odds.stop:
+                self._stop.ask(signal.SIGTERM, "SIGTERM")
+                yield None
+                continue
+            worker = world.rng.choice(list(busy))
+            task, fits = busy[worker]
+            if world.rng.random() < odds.worker_dies:
+                del busy[worker]
+                yield Outcome(task, error="its worker was killed", killed=True)
+                continue
+            todo = [(c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in fits]
+            if todo:
+                fit = Fit(number(task.unit, todo[0]), 1.0)
+                fits[todo[0]] = fit
+                world.made[task.unit, todo[0]].append((self._attempt, world.now))
+                yield Note(task, (todo[0], fit))
+            else:
+                del busy[worker]
+                yield Outcome(task, Made(compute(task.unit, fits), "2026-01-01T00:00:00+00:00", 1.0))
+            yield None
+
+
+def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options: Any) -> RunReport | str:
+    """Run one attempt; return its report, or how it ended."""
+    stop = _Stop()
+
+    @contextmanager
+    def signals() -> Iterator[Stop]:
+        yield stop
+
+    @contextmanager
+    def pool(*_: Any) -> Iterator[FakePool]:
+        yield FakePool(world, attempt, odds, stop, workers)
+
+    def sleep(seconds: float) -> None:
+        world.now += seconds
+        world.step(attempt)
+
+    means = Means(pool=pool, signals=signals, clock=lambda: world.now, sleep=sleep)
+    how = Options(workers, Path(), CHECKPOINT_S, give_up_s=400.0, shard=options.pop("shard", None))
+    try:
+        return run_experiment(
+            FaultyStore(world, attempt, odds),
+            spec(),
+            device="cpu",
+            console=options.pop("console", None) or Console.silent(),
+            options=how,
+            means=means,
+            **options,
+        )
+    except Killed:
+        return "killed"
+    except Interrupted:
+        return "interrupted"
+    except StorageError:
+        return "storage stayed away"

@@ -1,0 +1,181 @@
+"""1,000 seeded schedules of kills, delays, lost answers, overlapping attempts and worker counts: nothing is lost,
+nothing is done twice over, and the results are those of an uninterrupted run.
+
+A failing seed is named in the test's id and message; ``pytest -k "schedules and 17"`` replays its block.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Callable
+from functools import cache, partial
+from pathlib import Path
+
+import pytest
+
+from job.console import Console
+from job.data.processing import process
+from job.data.samples import write_sample
+from job.experiment.executions import Execution, list_executions, load_execution, present_results
+from job.experiment.runner import RunReport
+from job.experiment.shards import Shard
+from job.experiment.verify import verify
+from job.store import Store, progress_prefix, results_prefix
+from tests.faults.simulation import (
+    CANDIDATES,
+    CHECKPOINT_S,
+    FOLDS,
+    LONGEST_STEP_S,
+    Baton,
+    Odds,
+    World,
+    attempt_run,
+)
+
+SCHEDULES, BLOCK = 1000, 50
+UNITS = 8
+
+
+@cache
+def processed() -> dict[str, bytes]:
+    store = Store.open("memory:///")
+    write_sample(store, "taiwan_credit", rows=100, seed=1)
+    process(store, "taiwan_credit", Console.silent())
+    return {info.key: store.get(info.key) or b"" for info in store.objects("data/processed/")}
+
+
+def world(seed: int) -> World:
+    store = Store.open("memory:///")
+    for key, data in processed().items():
+        store.put(key, data)
+    return World(store, random.Random(seed))
+
+
+def the_execution(store: Store) -> Execution:
+    (execution_id,) = list_executions(store)
+    return load_execution(store, execution_id)
+
+
+def digests(store: Store) -> dict[str, str]:
+    execution = the_execution(store)
+    found = verify(store, execution, execution.spec.units())
+    assert not found.damaged
+    return {str(unit): result.digest for unit, result in found.results.items()}
+
+
+@cache
+def uninterrupted() -> dict[str, str]:
+    calm = world(0)
+    report = attempt_run(calm, 0, Odds(), workers=1)
+    assert isinstance(report, RunReport)
+    assert report.finished == UNITS
+    return digests(calm.store)
+
+
+def together(now: World, attempts: dict[int, Callable[[], object]]) -> list[object]:
+    """Run attempts side by side and return how each ended."""
+    now.baton = Baton(now.rng)
+    ends = now.baton.run(attempts)
+    now.baton = None
+    return ends
+
+
+def run_schedule(seed: int) -> None:
+    rng = random.Random(seed)
+    now = world(seed)
+    odds = Odds(
+        kill=rng.choice([0.0, 0.01, 0.05]),
+        refuse=rng.choice([0.0, 0.05, 0.2]),
+        lose_answer=rng.choice([0.0, 0.05]),
+        stop=rng.choice([0.0, 0.02]),
+        worker_dies=rng.choice([0.0, 0.0, 0.02]),
+    )
+    seen: dict[str, str] = {}
+    for round_ in range(60):
+        overlapping = rng.choice([1, 1, 2, 3])
+        workers = rng.choice([1, 2, 5])
+        calm = odds if round_ < 50 else Odds()  # at last the weather is fine
+        if overlapping == 1:
+            ends = [attempt_run(now, round_ * 10, calm, workers)]
+        else:
+            numbers = [round_ * 10 + i for i in range(overlapping)]
+            ends = together(now, {n: partial(attempt_run, now, n, calm, workers) for n in numbers})
+        if list_executions(now.store):
+            committed = digests(now.store)
+            assert {unit: committed.get(unit) for unit in seen} == seen, "a finished unit was lost or changed"
+            seen = committed
+        if any(isinstance(end, RunReport) and not end.failures for end in ends):
+            break
+    assert seen == uninterrupted()
+    objects = list(now.store.objects(results_prefix(the_execution(now.store).id)))
+    assert len(objects) == UNITS, "a unit has more than one result"
+
+
+@pytest.mark.parametrize("block", range(SCHEDULES // BLOCK))
+def test_schedules_end_with_the_results_of_an_uninterrupted_run(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        try:
+            run_schedule(seed)
+        except Exception as error:
+            raise AssertionError(f"schedule {seed} failed; replay it with run_schedule({seed})") from error
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_kill_loses_at_most_what_was_finished_since_the_last_checkpoint(seed: int) -> None:
+    """With a storage that works, a fit is made again only if the kill came within a checkpoint's interval after it."""
+    now = world(seed)
+    killed_at: dict[int, float] = {}
+    for attempt in range(200):
+        end = attempt_run(now, attempt, Odds(kill=0.03), workers=1 + seed % 3)
+        killed_at[attempt] = now.now
+        if isinstance(end, RunReport):
+            break
+    assert isinstance(end, RunReport)
+    for times in now.made.values():
+        for (attempt, made), _again in itertools.pairwise(times):
+            assert killed_at[attempt] - made <= CHECKPOINT_S + 12 * LONGEST_STEP_S
+    assert len(now.made) == UNITS * FOLDS * CANDIDATES
+    assert digests(now.store) == uninterrupted()
+
+
+def test_a_stop_in_good_order_loses_nothing() -> None:
+    for seed in range(40):
+        now = world(seed)
+        while not isinstance(attempt_run(now, 0, Odds(stop=0.05), workers=3), RunReport):
+            pass
+        assert {len(times) for times in now.made.values()} == {1}, "a fit was made again"
+        assert digests(now.store) == uninterrupted()
+
+
+def test_eight_shards_that_start_together_do_each_unit_once() -> None:
+    for seed in range(20):
+        now = world(seed)
+        shards = {i: partial(attempt_run, now, i, Odds(), 1, shard=Shard(i, 8)) for i in range(1, 9)}
+        ends = together(now, shards)
+        assert all(isinstance(end, RunReport) for end in ends)
+        assert {len(times) for times in now.made.values()} == {1}
+        assert digests(now.store) == uninterrupted()
+
+
+def test_no_checkpoint_is_left_when_an_execution_is_complete() -> None:
+    for seed in range(20):
+        now = world(seed)
+        while not isinstance(attempt_run(now, 0, Odds(kill=0.02, stop=0.05), workers=2), RunReport):
+            pass
+        attempt_run(now, 1, Odds(), workers=1)  # a kill may have come between a commit and the tidying up after it
+        execution = the_execution(now.store)
+        assert len(present_results(now.store, execution)) == UNITS
+        assert not list(now.store.objects(progress_prefix(execution.id)))
+
+
+def test_a_storage_that_stays_away_ends_the_run_and_loses_nothing_that_was_stored(tmp_path: Path) -> None:
+    now = world(1)
+    for attempt in range(5):
+        assert attempt_run(now, attempt, Odds(kill=0.04), workers=1) in ("killed", "interrupted")
+    before = digests(now.store)
+    ends = {attempt_run(now, 100 + i, Odds(refuse=0.99), workers=1) for i in range(3)}
+    assert ends == {"storage stayed away"}
+    assert digests(now.store) == before
+    assert isinstance(attempt_run(now, 200, Odds(), workers=1), RunReport)
+    assert digests(now.store) == uninterrupted()
