@@ -28,6 +28,8 @@ class Settings(BaseSettings):
         A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
     checkpoint_seconds : float
         How often the finished fits of a unit in flight are saved, at most.
+    storage_retries : int
+        How often a request to an object store is sent again before it counts as failed.
     storage_give_up_seconds : float
         For how long the storage may stay away before a run ends.
     shard : str or None
@@ -43,6 +45,7 @@ class Settings(BaseSettings):
     use_gpu: bool = False
     scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
+    storage_retries: int = Field(default=10, ge=0, le=100)
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
     shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"

@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 from urllib.parse import urlsplit
@@ -146,7 +146,7 @@ class Store:
             Where large objects are gathered before they are sent; the system's temporary directory by default.
         retries : int
             How often a request to an object store that fails for a passing reason (5xx, a lost connection) is sent
-            again, with growing pauses of up to 15 s and for 3 minutes in all.
+            again, with growing pauses, for half a minute in all.
 
         Raises
         ------
@@ -161,9 +161,12 @@ class Store:
                 return cls(LocalStore(path), str(path), scratch_dir)
             if scheme == "memory":
                 return cls(MemoryStore(), url, scratch_dir)
-            options: dict[str, Any] = {"retry_config": {"max_retries": retries}}
+            options: dict[str, Any] = {
+                "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
+                "client_options": {"connect_timeout": "5s", "timeout": "30s"},
+            }
             if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-                options["client_options"] = {"allow_http": True}
+                options["client_options"]["allow_http"] = True
             return cls(from_url(url, **options), url.rstrip("/"), scratch_dir)
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 # Before NumPy is loaded: results are compared to the last bit, and tests run side by side.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -45,3 +46,17 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
     bucket = f"bucket-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**10}"
     boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
     return f"s3://{bucket}/some/prefix"
+
+
+REAL_FILES = ("taiwan_credit.csv", "corporate_credit_rating.csv", "lending_club.csv.gz")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The directory with the real raw files, which are not part of the project."""
+    beside = Path(__file__).parents[2] / "shared" / "data"
+    place = Path(os.environ.get("LDP_TEST_DATA") or beside)
+    missing = [name for name in REAL_FILES if not (place / name).is_file()]
+    if missing:
+        pytest.skip(f"needs the real {', '.join(missing)}: set LDP_TEST_DATA to the directory that has them")
+    return place

@@ -41,7 +41,7 @@ def open_context() -> Context:
 
     settings = Settings.from_environment()
     console = Console(log_format=settings.log_format)
-    return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir))
+    return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir, settings.storage_retries))
 
 
 def print_json(value: Any) -> None:

@@ -59,64 +59,67 @@ class Weather:
 def proxy_to(target: str, weather: Weather) -> type[BaseHTTPRequestHandler]:
     """Return a handler that passes requests on to `target`, or does not, as the weather has it."""
     host, port = target.removeprefix("http://").split(":")
+    return type("Proxy", (_Proxy,), {"host": host, "port": int(port), "weather": weather})
 
-    class Proxy(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
 
-        def log_message(self, *_: object) -> None:
-            pass
+class _Proxy(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    host: str
+    port: int
+    weather: Weather
 
-        def _pass_on(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            kind = weather.kind()
-            weather.counts[kind] += 1
-            weather.counts["requests"] += 1
-            time.sleep(weather.latency_s)
-            if kind == "unavailable":
-                self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
-                return
-            if kind == "reset":
-                self._hang_up()
-                return
-            connection = http.client.HTTPConnection(host, int(port), timeout=30)
-            try:
-                headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
-                connection.request(self.command, self.path, body, headers)
-                answer = connection.getresponse()
-                content = answer.read()
-            finally:
-                connection.close()
-            if kind == "drop_answer":  # done, and nobody will know
-                self._hang_up()
-                return
+    def log_message(self, *_: object) -> None:
+        pass
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        kind = self.weather.kind()
+        self.weather.counts[kind] += 1
+        self.weather.counts["requests"] += 1
+        time.sleep(self.weather.latency_s)
+        if kind == "unavailable":
+            self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
+            return
+        if kind == "reset":
+            self._hang_up()
+            return
+        status, headers, content = self._ask(body)
+        if kind == "drop_answer":  # done, and nobody will know
+            self._hang_up()
+        elif kind == "truncate" and len(content) > 1:
+            self._answer(status, headers, content[: len(content) // 2], len(content))
+            self._hang_up()
+        else:
+            self._answer(status, headers, content)
+
+    def _ask(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=30)
+        try:
+            headers = {key: value for key, value in self.headers.items() if key.lower() != "connection"}
+            connection.request(self.command, self.path, body, headers)
+            answer = connection.getresponse()
             passed = {key: value for key, value in answer.getheaders() if key.lower() not in _HOP}
-            if kind == "truncate" and len(content) > 1:
-                self._answer(answer.status, passed, content[: len(content) // 2], len(content))
-                self._hang_up()
-                return
-            self._answer(answer.status, passed, content)
+            return answer.status, passed, answer.read()
+        finally:
+            connection.close()
 
-        def _answer(self, status: int, headers: dict[str, str], body: bytes, length: int | None = None) -> None:
-            self.send_response(status)
-            for key, value in headers.items():
-                self.send_header(key, value)
-            if self.command == "HEAD":
-                length = int(headers.get("Content-Length", headers.get("content-length", 0)))
-            if not {"content-length"} & {key.lower() for key in headers}:
-                self.send_header("Content-Length", str(len(body) if length is None else length))
-            self.end_headers()
-            if self.command != "HEAD":
-                self.wfile.write(body)
+    def _answer(self, status: int, headers: dict[str, str], body: bytes, length: int | None = None) -> None:
+        self.send_response(status)
+        for key, value in headers.items():
+            self.send_header(key, value)
+        if "content-length" not in {key.lower() for key in headers}:
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
-        def _hang_up(self) -> None:
-            self.wfile.flush()
-            self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            self.close_connection = True
-            self.connection.close()
+    def _hang_up(self) -> None:
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.close_connection = True
+        self.connection.close()
 
-        do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
-
-    return Proxy
+    do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
 
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}

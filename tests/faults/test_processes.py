@@ -1,0 +1,239 @@
+"""Real processes over a storage that fails, side by side, and on disks that fill up: the results are the same."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from job.experiment.executions import list_executions
+from tests.faults.conftest import TINY, TINY_UNITS, Ldp
+from tests.faults.servers import MetadataService, Weather, credentials_handler, proxy_to, serve
+
+RUN = ("experiment", "run", "--spec", "tiny.toml")
+
+
+def test_a_run_through_a_storage_that_fails_now_and_then_gives_the_same_results(
+    make_ldp: Callable[..., Ldp],
+    s3_url: str,
+    s3_endpoint: str,
+    expected: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather(seed=7)
+    weather.unavailable, weather.reset, weather.truncate, weather.drop_answer = 0.10, 0.02, 0.02, 0.02
+    weather.latency_s = 0.005
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        for _ in range(4):  # until every kind of fault has come up
+            code, said = ldp.run(*RUN, "--jobs", "2", AWS_ENDPOINT_URL=endpoint, LDP_CHECKPOINT_SECONDS="0")
+            assert code == 0, said
+            executions = list_executions(ldp.store)
+            assert ldp.digests(executions[-1]) == expected
+            assert "result_differs" not in said
+            if len(weather.counts) == 6:
+                break
+            ldp.run(*RUN, "--skip-resume", AWS_ENDPOINT_URL=endpoint, LDP_CHECKPOINT_SECONDS="0")
+    assert set(weather.counts) == {"requests", "fine", "unavailable", "reset", "truncate", "drop_answer"}
+    with capsys.disabled():
+        print(f"\nfault proxy: {dict(weather.counts)}")
+
+
+def test_a_storage_outage_in_the_middle_is_waited_for(
+    make_ldp: Callable[..., Ldp], s3_url: str, s3_endpoint: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather()
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        process = ldp.start(*RUN, "--jobs", "1", AWS_ENDPOINT_URL=endpoint, LDP_STORAGE_RETRIES="1")
+        while not ldp.fits():
+            assert process.poll() is None
+            time.sleep(0.02)
+        weather.unavailable = 1.0
+        said = ""
+        assert process.stderr is not None
+        while "storage_away" not in said:
+            said += process.stderr.readline()
+        weather.unavailable = 0.0
+        said += process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    assert "storage_back" in said
+    assert ldp.digests() == expected
+    assert len(ldp.fits()) == len(set(ldp.fits())), "finished work was thrown away"
+
+
+def test_a_storage_that_stays_away_ends_the_run_with_the_remedy(
+    make_ldp: Callable[..., Ldp], s3_url: str, s3_endpoint: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather()
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        settings = {"AWS_ENDPOINT_URL": endpoint, "LDP_STORAGE_RETRIES": "1", "LDP_STORAGE_GIVE_UP_SECONDS": "1"}
+        process = ldp.start(*RUN, "--jobs", "1", **settings)
+        while not ldp.fits():
+            time.sleep(0.02)
+        weather.unavailable = 1.0
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert "the storage stayed away" in said
+    assert "run the same command again" in said
+    assert ldp.run(*RUN)[0] == 0
+    assert ldp.digests() == expected
+
+
+def test_two_attempts_side_by_side_harm_nothing(
+    make_ldp: Callable[..., Ldp], s3_url: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    both = [ldp.start(*RUN, "--jobs", "1") for _ in range(2)]
+    said = [process.communicate(timeout=200)[1] for process in both]
+    assert [process.returncode for process in both] == [0, 0], said
+    assert not any("result_differs" in text for text in said)
+    assert ldp.digests() == expected
+
+
+def test_eight_shards_that_start_at_once_agree_on_one_execution(
+    make_ldp: Callable[..., Ldp], s3_url: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    environments = [{"AWS_BATCH_JOB_ARRAY_INDEX": str(i), "AWS_BATCH_JOB_ARRAY_SIZE": "8"} for i in range(8)]
+    metadata_off = {"AWS_EC2_METADATA_DISABLED": "true"}
+    start = time.monotonic()
+    processes = [ldp.start(*RUN, "--jobs", "1", **one, **metadata_off) for one in environments]
+    started_s = time.monotonic() - start
+    said = [process.communicate(timeout=300)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 8, said
+    assert ldp.digests() == expected
+    assert len(ldp.fits()) == len(set(ldp.fits())), "a fit was made twice"
+    assert started_s < 60
+    assert all("shard" in text for text in said)
+    complete = json.loads(ldp.run("experiment", "status", "--json")[1])
+    assert complete["complete"]
+    assert complete["attempts"]["attempts"] == sum("unit_finished" in text for text in said)
+
+
+def test_a_spot_notice_ends_the_run_with_143_and_loses_no_fit(make_ldp: Callable[..., Ldp], s3_url: str) -> None:
+    ldp = make_ldp(s3_url, spec=TINY.replace("[1, 2]", str(list(range(1, 61)))))
+    service = MetadataService()
+    with serve(service.handler()) as endpoint:
+        process = ldp.start(*RUN, "--jobs", "1", AWS_EC2_METADATA_SERVICE_ENDPOINT=endpoint)
+        while len(ldp.fits()) < 2:
+            time.sleep(0.01)
+        service.content["spot/instance-action"] = '{"action": "terminate", "time": "2026-11-24T08:22:00Z"}'
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == 143, said
+    assert "Spot notice: terminate at 2026-11-24T08:22:00Z" in said
+    assert ldp.run(*RUN)[0] == 0
+    assert len(ldp.digests()) == 60 * 6
+    assert len(ldp.fits()) == len(set(ldp.fits())), "a finished fit was lost"
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Path:
+    """A file system of its own."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    if subprocess.run(command, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let a test mount a small file system (needs root)")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_disk_that_fills_up_or_turns_read_only_is_waited_for(
+    trouble: str, make_ldp: Callable[..., Ldp], small_disk: Path, expected: dict[str, str]
+) -> None:
+    filler = small_disk / "filler"
+
+    def begin() -> None:
+        if trouble == "read-only":
+            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+        else:
+            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+                while True:
+                    file.write(bytes(4096))
+
+    def end() -> None:
+        if trouble == "read-only":
+            subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+        else:
+            filler.unlink()
+
+    ldp = make_ldp(str(small_disk))
+    process = ldp.start(*RUN, "--jobs", "1")
+    while not ldp.fits():
+        assert process.poll() is None
+        time.sleep(0.01)
+    begin()
+    assert process.stderr is not None
+    said = ""
+    while "storage_away" not in said:
+        line = process.stderr.readline()
+        assert line, said
+        said += line
+    end()
+    said += process.communicate(timeout=120)[1]
+    assert process.returncode == 0, said
+    assert "storage_back" in said
+    assert ldp.digests() == expected
+
+
+def test_a_second_signal_ends_the_run_at_once(make_ldp: Callable[..., Ldp], s3_url: str, s3_endpoint: str) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather()
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        process = ldp.start(*RUN, "--jobs", "1", AWS_ENDPOINT_URL=endpoint)
+        while not ldp.fits():
+            time.sleep(0.01)
+        weather.latency_s = 2.0  # so that the flush takes a while
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode in (130, 143)
+
+
+def test_credentials_that_expire_are_fetched_again(
+    make_ldp: Callable[..., Ldp], s3_url: str, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    asked: list[float] = []
+    token = tmp_path / "token"
+    token.write_text("a token")
+    with serve(credentials_handler(1.0, asked)) as endpoint:
+        code, said = ldp.run(
+            *RUN,
+            "--jobs",
+            "1",
+            AWS_ACCESS_KEY_ID="",
+            AWS_SECRET_ACCESS_KEY="",
+            AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{endpoint}/credentials",
+            AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(token),
+        )
+    assert code == 0, said
+    assert len(asked) > 2, "credentials that had expired were used again"
+    assert ldp.digests() == expected
+
+
+def test_trees_do_not_depend_on_the_processors_blas_kernels(make_ldp: Callable[..., Ldp], tmp_path: Path) -> None:
+    """Linear models and the MLP may differ in the last bits between kernels, which is why the workers fix one set."""
+    spec = TINY.replace('"smote", ', "") + "[models.random_forest.grid]\nmax_depth = 4\n"
+    found = {}
+    for kernels in ("Haswell", "Nehalem"):
+        ldp = make_ldp(str(tmp_path / kernels), f"with-{kernels}", spec)
+        assert ldp.run(*RUN, OPENBLAS_CORETYPE=kernels)[0] == 0
+        found[kernels] = ldp.digests()
+    trees = [unit for unit in found["Haswell"] if "/logistic_regression/" not in unit]
+    assert len(trees) == 8
+    assert {unit: found["Haswell"][unit] for unit in trees} == {unit: found["Nehalem"][unit] for unit in trees}
+
+
+def test_the_tiny_spec_is_what_these_tests_say() -> None:
+    assert TINY_UNITS == 12
