@@ -60,3 +60,13 @@ def real_data() -> Path:
     if missing:
         pytest.skip(f"needs the real {', '.join(missing)}: set LDP_TEST_DATA to the directory that has them")
     return place
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what tests measured: `record_property("figures", text)`."""
+    reports = [report for kind in ("passed", "failed") for report in terminalreporter.stats.get(kind, [])]
+    figures = [text for report in reports for name, text in report.user_properties if name == "figures"]
+    if figures:
+        terminalreporter.section("figures")
+        for text in figures:
+            terminalreporter.line(str(text))

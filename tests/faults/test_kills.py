@@ -46,7 +46,7 @@ def test_a_real_run_survives_being_stopped_at_random_moments(
     s3_url: str,
     tmp_path: Path,
     taiwan_files: dict[str, bytes],
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     calm = make_ldp(str(tmp_path / "calm-store"), "calm-taiwan", SPEC, taiwan_files)
     assert calm.run(*RUN)[0] == 0
@@ -86,11 +86,11 @@ def test_a_real_run_survives_being_stopped_at_random_moments(
     made += len(ldp.fits())
     if how == signal.SIGTERM:
         assert redone == 0, f"seed {seed}: a stop in good order lost finished fits"
-    with capsys.disabled():
-        print(
-            f"\n{stopped} × {how.name} (seed {seed}): {made} fits, {redone} of them made again "
-            f"({redone / stopped:.1f} per stop); seconds to exit: at most {max(exits):.2f}"
-        )
+    record_property(
+        "figures",
+        f"{stopped} × {how.name} (seed {seed}): {made} fits, {redone} of them made again "
+        f"({redone / stopped:.1f} per stop); seconds to exit: at most {max(exits):.2f}",
+    )
 
 
 def check(ldp: Ldp, expected: dict[str, str], seed: int) -> None:

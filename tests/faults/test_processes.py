@@ -24,7 +24,7 @@ def test_a_run_through_a_storage_that_fails_now_and_then_gives_the_same_results(
     s3_url: str,
     s3_endpoint: str,
     expected: dict[str, str],
-    capsys: pytest.CaptureFixture[str],
+    record_property: Callable[[str, object], None],
 ) -> None:
     ldp = make_ldp(s3_url)
     weather = Weather(seed=7)
@@ -41,8 +41,7 @@ def test_a_run_through_a_storage_that_fails_now_and_then_gives_the_same_results(
                 break
             ldp.run(*RUN, "--skip-resume", AWS_ENDPOINT_URL=endpoint, LDP_CHECKPOINT_SECONDS="0")
     assert set(weather.counts) == {"requests", "fine", "unavailable", "reset", "truncate", "drop_answer"}
-    with capsys.disabled():
-        print(f"\nfault proxy: {dict(weather.counts)}")
+    record_property("figures", f"fault proxy: {dict(weather.counts)}")
 
 
 def test_a_storage_outage_in_the_middle_is_waited_for(
