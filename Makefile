@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := job
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+PACKAGES := job stacks app.py
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
 help: ## List every target
@@ -30,6 +30,16 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.job
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.infra: requirements-infra.txt $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-infra.txt
+	@touch $@
+
+# The CDK's command line, exactly as locked; the CDK's Python library runs on Node.js as well.
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "error: npm is not installed: the AWS platform needs Node.js"; echo "  Install Node.js 22 or newer (20 works, with a warning)."; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/.job ## Create .venv with everything an experiment needs
 
@@ -38,7 +48,7 @@ run: setup ## Try it: sample data (unless data/raw has a real file), the quick s
 	@$(BIN)/ldp demo
 
 .PHONY: test
-test: setup $(VENV)/.dev ## Run the tests (ARGS="-k name" picks some)
+test: setup $(VENV)/.dev node_modules/.installed ## Run the tests (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -54,9 +64,10 @@ format: $(VENV)/.dev ## Rewrite the code in the project's style
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
-	$(COMPILE) $(ARGS) --extra cpu --extra dev -o requirements-dev.txt
-	$(COMPILE) --extra cpu -c requirements-dev.txt -o requirements.txt
-	$(COMPILE) --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+	$(COMPILE) pyproject.toml $(ARGS) --extra cpu --extra dev --group infra -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra cpu -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
 
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
