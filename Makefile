@@ -48,7 +48,7 @@ run: setup ## Try it: sample data (unless data/raw has a real file), the quick s
 	@$(BIN)/ldp demo
 
 .PHONY: test
-test: setup $(VENV)/.dev node_modules/.installed ## Run the tests (ARGS="-k name" picks some)
+test: setup $(VENV)/.dev $(VENV)/.infra node_modules/.installed ## Run the tests (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -69,6 +69,40 @@ lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (
 	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
 	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
 
+# The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; YES=true asks nothing.
+CDK := node_modules/.bin/cdk
+PLATFORM := $(BIN)/python -m stacks
+VALUES = $(if $(GPU),-c useGpu=$(GPU)) $(if $(CONFIG),-c config=$(CONFIG)) $(if $(IMAGE_TAG),-c imageTag=$(IMAGE_TAG)) $(foreach value,$(CONTEXT),-c $(value))
+
+.PHONY: setup-infra
+setup-infra: $(VENV)/.infra node_modules/.installed ## Install what deploying to AWS needs (no training libraries)
+
+.PHONY: bootstrap
+bootstrap: setup-infra ## Once per account and region: the CDK's toolkit stack and the Spot service-linked role
+	$(CDK) bootstrap $(VALUES) $(ARGS)
+	@$(PLATFORM) spot-role $(VALUES)
+
+.PHONY: unbootstrap
+unbootstrap: setup-infra ## Take back what bootstrap made, its bucket included (asks, unless YES=true)
+	@$(PLATFORM) unbootstrap $(VALUES) $(if $(filter true,$(YES)),--yes)
+
+.PHONY: synth
+synth: setup-infra ## Make the CloudFormation template in cdk.out; needs no AWS account (GPU=true)
+	$(CDK) synth --quiet $(VALUES) $(ARGS)
+
+.PHONY: diff
+diff: setup-infra ## Show what apply would change (GPU=true)
+	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) diff $(VALUES) $$keep $(ARGS)
+
+.PHONY: apply
+apply: setup-infra ## Create or update the stack (GPU=true switches the mode; YES=true asks nothing)
+	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) deploy $(VALUES) $$keep $(if $(filter true,$(YES)),--require-approval never) $(ARGS)
+
+.PHONY: destroy
+destroy: setup-infra ## Delete the stack with all its data, except in prod (asks, unless YES=true)
+	@$(PLATFORM) teardown $(VALUES) $(if $(filter true,$(YES)),--yes)
+	$(CDK) destroy --force $(VALUES) $(ARGS)
+
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) node_modules cdk.out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
