@@ -5,9 +5,8 @@ added here is small and does what AWS does, as far as the tests look: it creates
 resources, keeps jobs running until somebody ends them, and refuses to delete a bucket that holds anything and a queue
 that has running jobs.
 
-moto's CloudFormation does not keep bucket policies, versioning, lifecycle rules, egress rules, public IPs, image scanning,
-subscriptions, alarms and
-the time limits of queues: tests assert those on the template.
+moto's CloudFormation does not keep bucket policies, versioning, lifecycle rules, egress rules, public IPs, image
+scanning, subscriptions, alarms and the time limits of queues: tests assert those on the template.
 """
 
 from __future__ import annotations
@@ -25,9 +24,18 @@ from moto.batch.models import ComputeEnvironment, Job, JobDefinition, JobQueue, 
 from moto.batch.utils import JobStatus, lowercase_first_key
 from moto.batch_simple.models import BatchSimpleBackend
 from moto.cloudformation.models import CloudFormationBackend
-from moto.cloudformation.parsing import generate_resource_name
+from moto.cloudformation.parsing import ResourceMap, generate_resource_name
+from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.config import default_user_config
+from moto.ec2.models import ec2_backends
+from moto.ec2.models.launch_templates import LaunchTemplate
+from moto.ec2.models.route_tables import RouteTable
+from moto.ecr.responses import ECRResponse
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
 from moto.iam.models import iam_backends
+from moto.logs.models import LogGroup
+from moto.logs.responses import LogsResponse
 from moto.s3.models import FakeBucket, s3_backends
 from moto.server import ThreadedMotoServer
 
@@ -47,9 +55,9 @@ class Emulator:
 
     url: str
 
-    def client(self, service: str, **credentials: str) -> Any:
+    def client(self, service: str, **options: Any) -> Any:
         """Return a boto3 client of the emulator; without credentials, one that may do everything."""
-        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", **credentials}
+        keys = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", **options}
         return boto3.client(service, endpoint_url=self.url, region_name=REGION, **keys)
 
     def environment(self) -> dict[str, str]:
@@ -91,8 +99,8 @@ def running() -> Iterator[Emulator]:
 
 def _reset() -> None:
     from moto.backends import list_of_moto_modules  # noqa: F401 - makes every back end known
-    from moto.core.model_instances import reset_model_data
     from moto.core.base_backend import BackendDict
+    from moto.core.model_instances import reset_model_data
 
     for backends in BackendDict._instances:
         backends.reset()
@@ -104,6 +112,9 @@ def _patches() -> list[Any]:
         patch("moto.cloudformation.responses.get_stack_from_s3_url", _template_at),
         patch("moto.cloudformation.parsing.generate_resource_name", _generate_name),
         patch.object(CloudFormationBackend, "delete_stack", _deletion_may_fail(CloudFormationBackend.delete_stack)),
+        patch.object(ResourceMap, "delete", _delete_in_reverse),
+        patch.object(RouteTable, "delete", _delete_route_table, create=True),
+        patch.object(LaunchTemplate, "delete", _delete_launch_template, create=True),
         patch.object(FakeBucket, "delete_from_cloudformation_json", classmethod(_delete_bucket)),
         patch.object(ComputeEnvironment, "create_from_cloudformation_json", classmethod(_create_environment)),
         patch.object(ComputeEnvironment, "update_from_cloudformation_json", classmethod(_update_environment)),
@@ -115,6 +126,7 @@ def _patches() -> list[Any]:
             lambda self, attribute: {"ComputeEnvironmentArn": self.arn}[attribute],
             create=True,
         ),
+        patch.object(LogGroup, "get_cfn_attribute", lambda self, attribute: {"Arn": f"{self.arn}:*"}[attribute]),
         patch.object(JobQueue, "update_from_cloudformation_json", classmethod(_update_queue)),
         patch.object(JobQueue, "delete", _delete_queue, create=True),
         patch.object(
@@ -158,6 +170,32 @@ def _deletion_may_fail(delete_stack: Any) -> Any:
                     stack._add_stack_event("DELETE_FAILED", resource_status_reason=str(error))
 
     return delete
+
+
+def _delete_in_reverse(self: ResourceMap) -> None:
+    """Delete what a stack has, the latest first; what is in use stays, and with it the stack."""
+    in_use = []
+    for logical_id, resource in reversed(list(self._parsed_resources.items())):
+        template = self._resource_json_map.get(logical_id)
+        if template is None or resource is None or template.get("DeletionPolicy") == "Retain":
+            continue
+        try:
+            self._delete_resource(resource, template)
+        except ResourceInUse as error:
+            in_use.append(str(error))
+        else:
+            del self._parsed_resources[logical_id]
+    if in_use:
+        raise ResourceInUse("; ".join(in_use))
+
+
+def _delete_route_table(self: RouteTable, account_id: str, region_name: str) -> None:
+    self.associations.clear()
+    ec2_backends[account_id][region_name].delete_route_table(self.id)
+
+
+def _delete_launch_template(self: LaunchTemplate, account_id: str, region_name: str) -> None:
+    ec2_backends[account_id][region_name].delete_launch_template(self.name, self.id)
 
 
 class ResourceInUse(Exception):
@@ -289,3 +327,50 @@ def _leave_running(self: BatchSimpleBackend, include_start_attempt: bool, job: J
 def _end(self: Job, reason: str) -> None:
     self.job_stopped_reason = reason
     self._mark_stopped(success=False)
+
+
+@contextlib.contextmanager
+def enforcing_iam() -> Iterator[list[tuple[str, bool]]]:
+    """Let every request be authorized by the policies of the one who makes it; yields what was decided of which action.
+
+    moto knows the resource of S3 requests; for ECR, Logs and ECS it is told here. It does not know the context that
+    conditions ask for, so statements count as if they had none.
+    """
+    resources = {ECRResponse: _repository, LogsResponse: _log_group, EC2ContainerServiceResponse: _cluster}
+    decisions: list[tuple[str, bool]] = []
+    check = IAMRequestBase.check_action_permitted
+
+    def decide(self: IAMRequestBase, resource: str) -> None:
+        permitted = False
+        try:
+            check(self, resource)
+            permitted = True
+        finally:
+            decisions.append((self._action, permitted))
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(patch.object(IAMRequestBase, "check_action_permitted", decide))
+        for response, resource in resources.items():
+            stack.enter_context(patch.object(response, "_determine_resource", resource, create=True))
+        stack.enter_context(patch.object(IAMPolicyStatement, "_check_conditions", lambda self, values: True))
+        stack.enter_context(patch("moto.settings.INITIAL_NO_AUTH_ACTION_COUNT", 0))
+        stack.enter_context(patch.object(ActionAuthenticatorMixin, "request_count", 0))
+        yield decisions
+
+
+def _repository(self: Any) -> str:
+    name = self._get_param("repositoryName")
+    return f"arn:aws:ecr:{REGION}:{ACCOUNT}:repository/{name}" if name else "*"
+
+
+def _log_group(self: Any) -> str:
+    group, stream = self._get_param("logGroupName"), self._get_param("logStreamName")
+    return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:{stream or ''}"
+
+
+def _cluster(self: Any) -> str:
+    cluster, action = self._get_param("cluster"), self._get_action()
+    if action == "DiscoverPollEndpoint":
+        return "*"
+    kind = "container-instance" if action == "UpdateContainerInstancesState" else "cluster"
+    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{cluster}"
