@@ -68,6 +68,7 @@ lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (
 	$(COMPILE) pyproject.toml --extra cpu -c requirements-dev.txt -o requirements.txt
 	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
 	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
+	$(COMPILE) --group checkov -o requirements-checkov.txt
 
 # The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; YES=true asks nothing.
 CDK := node_modules/.bin/cdk
@@ -103,6 +104,15 @@ destroy: setup-infra ## Delete the stack with all its data, except in prod (asks
 	@$(PLATFORM) teardown $(VALUES) $(if $(filter true,$(YES)),--yes)
 	$(CDK) destroy --force $(VALUES) $(ARGS)
 
+.venv-checkov/.installed: requirements-checkov.txt $(VENV)/.python
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+.PHONY: checkov
+checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of both modes (a large environment of its own)
+	@$(BIN)/python -m tests.stacks.checkov
+
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
-	rm -rf $(VENV) node_modules cdk.out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-checkov node_modules cdk.out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
