@@ -25,7 +25,16 @@ CHECKOV = ROOT / ".venv-checkov" / "bin" / "checkov"
 
 def failed_checks(template: Path) -> tuple[set[tuple[str, str]], int]:
     """Return the failed checks with the type of what failed them, and how many passed."""
-    command = [str(CHECKOV), "--framework", "cloudformation", "--skip-download", "--output", "json", "-f", str(template)]
+    command = [
+        str(CHECKOV),
+        "--framework",
+        "cloudformation",
+        "--skip-download",
+        "--output",
+        "json",
+        "-f",
+        str(template),
+    ]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     report = json.loads(result.stdout)
     assert report["summary"]["parsing_errors"] == 0, result.stdout
@@ -36,7 +45,11 @@ def failed_checks(template: Path) -> tuple[set[tuple[str, str]], int]:
 def main() -> int:
     """Check both modes and the production variant."""
     wrong = 0
-    contexts = ({}, {"useGpu": "true"}, {"environment": "prod", "alertEmail": "team@example.com", "monthlyBudgetUsd": 20})
+    contexts = (
+        {},
+        {"useGpu": "true"},
+        {"environment": "prod", "alertEmail": "team@example.com", "monthlyBudgetUsd": 20},
+    )
     for context in contexts:
         with tempfile.TemporaryDirectory() as directory:
             template = Path(directory) / "template.json"
