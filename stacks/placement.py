@@ -52,7 +52,7 @@ class Placement:
     notes : tuple of str
         Where only some machines can host a job.
     warnings : tuple of str
-        Where one of the two environments can never run a job.
+        Where one of the two environments can never run a job, or perhaps not.
     """
 
     notes: tuple[str, ...]
@@ -107,6 +107,14 @@ def place(settings: PlatformSettings) -> Placement:
                 f"A {demand.kind} job asks for {demand.vcpus} vCPUs and {name} is {limit}: {queue} "
                 f"cannot use that environment for it. Raise {name} to at least {demand.vcpus}."
             )
+        for name, limit in limits.items():
+            smallest = min(hosts, key=lambda shape: shape.vcpus, default=None)
+            if smallest is not None and demand.vcpus <= limit < smallest.vcpus:
+                warnings.append(
+                    f"A {demand.kind} job fits under {name} {limit}, but the smallest machine for it, {smallest.name}, "
+                    f"has {smallest.vcpus} vCPUs: Batch may exceed a limit by one instance, and does not promise to. "
+                    f"Raise {name} to at least {smallest.vcpus}."
+                )
     if problems:
         raise PlacementImpossible(
             f"no machine of the {settings.profile.mode.upper()} mode can host every job", problems

@@ -37,6 +37,7 @@ class Account:
             capture_output=True,
             text=True,
             check=False,
+            timeout=300,
         )
         said = result.stdout + result.stderr
         assert (result.returncode != 0) is fails, f"{command} ended with {result.returncode}:\n{said}"

@@ -56,7 +56,7 @@ def planned(*arguments: str) -> list[str]:
     """Return what make would run, without running it."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
-    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
     return [line for line in result.stdout.splitlines() if "cdk" in line or "-m stacks" in line]
 
 
@@ -94,6 +94,6 @@ def test_destroy_tears_down_before_it_deletes() -> None:
 
 
 def test_every_target_of_the_published_platform_has_its_counterpart() -> None:
-    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True)
+    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
     for target in ("bootstrap", "setup-infra", "diff", "apply", "destroy", "unbootstrap", "synth"):
         assert f"\x1b[1m{target} " in result.stdout or f"\x1b[1m{target}\x1b" in result.stdout, target

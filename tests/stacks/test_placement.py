@@ -87,9 +87,13 @@ def test_nothing_is_said_where_everything_fits() -> None:
     [
         ({"jobVcpus": 8, "onDemandMaxVcpus": 4}, "A training job asks for 8 vCPUs and onDemandMaxVcpus is 4"),
         ({"jobVcpus": 8, "spotMaxVcpus": 4}, "A training job asks for 8 vCPUs and spotMaxVcpus is 4"),
+        (
+            {"jobMemoryMib": 20000, "onDemandMaxVcpus": 4},
+            "A training job fits under onDemandMaxVcpus 4, but the smallest machine for it, m5.2xlarge, has 8 vCPUs",
+        ),
     ],
 )
-def test_an_environment_that_could_never_run_a_job_is_warned_of(context: dict[str, Any], beginning: str) -> None:
+def test_an_environment_that_can_perhaps_never_run_a_job_is_warned_of(context: dict[str, Any], beginning: str) -> None:
     _, warnings = placed(**context)
     (warning,) = warnings
     assert warning.startswith(beginning)

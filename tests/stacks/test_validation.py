@@ -38,7 +38,9 @@ def environment(**changes: str) -> dict[str, str]:
 def validated(outdir: Path, context: dict[str, Any], breakage: str = "") -> list[str]:
     """Synthesize in a process of its own with the CDK's full validation, and return the rules that were broken."""
     command = [sys.executable, "-c", VALIDATE, str(outdir), json.dumps(context), breakage]
-    result = subprocess.run(command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, timeout=300, check=False
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads((outdir / "validation-report.json").read_text(encoding="utf-8"))
     return [v["ruleName"] for plugin in report["pluginReports"] for v in plugin.get("violations", [])]
@@ -78,14 +80,20 @@ def cdk(*arguments: str, outdir: Path) -> subprocess.CompletedProcess[str]:
     """Run the pinned command line as the make targets do, without account and credentials."""
     command = [str(CDK), *arguments, "--output", str(outdir), "--app", f"{sys.executable} app.py"]
     return subprocess.run(
-        command, cwd=ROOT, env=environment(CDK_VALIDATION="false"), capture_output=True, text=True, check=False
+        command,
+        cwd=ROOT,
+        env=environment(CDK_VALIDATION="false"),
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
 def test_the_command_line_is_the_pinned_one() -> None:
     pinned = json.loads((ROOT / "package.json").read_text(encoding="utf-8"))["devDependencies"]["aws-cdk"]
     lock = json.loads((ROOT / "package-lock.json").read_text(encoding="utf-8"))["packages"]
-    result = subprocess.run([str(CDK), "--version"], capture_output=True, text=True, check=True)
+    result = subprocess.run([str(CDK), "--version"], capture_output=True, text=True, timeout=300, check=True)
     assert result.stdout.split()[0] == pinned == lock["node_modules/aws-cdk"]["version"]
     assert "resolved" not in json.dumps(lock), "a registry's address does not belong into the lockfile"
 
