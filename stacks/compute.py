@@ -209,6 +209,9 @@ class Compute(Construct):
             "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
         )
         resource.add_property_override("Type", "MANAGED")
+        # Deleted before what its instances live by: a gateway cannot be detached while public addresses are mapped
+        # through it, and a host without its permissions cannot leave the cluster.
+        environment.node.add_dependency(*network.connectivity, self.instance_role.node.find_child("DefaultPolicy"))
         return environment
 
     def _queue(self, name: str, *environments: batch.ManagedEc2EcsComputeEnvironment) -> batch.JobQueue:

@@ -6,7 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from stacks.settings import ExistingVpc
 
@@ -36,6 +36,8 @@ class Network(Construct):
         Where instances are launched.
     security_group : aws_cdk.aws_ec2.SecurityGroup
         No ingress; egress to port 443.
+    connectivity : list of constructs.IDependable
+        What instances need in order to reach AWS, and so must outlive them.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Network(Construct):
         existing_vpc: ExistingVpc | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
+        self.connectivity: list[IDependable] = []
         if existing_vpc is None:
             self.vpc: ec2.IVpc = self._own_vpc(az_count=az_count, bucket=bucket)
             self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
@@ -120,6 +123,8 @@ class Network(Construct):
                 resources=[image_layers_arn(self)],
             )
         )
+        routes = [subnet.internet_connectivity_established for subnet in vpc.public_subnets]
+        self.connectivity += [vpc.internet_connectivity_established, *routes, endpoint]
         return vpc
 
 

@@ -135,6 +135,24 @@ def test_instances_live_in_our_subnets_behind_our_group(either: Synthesized) -> 
         assert environment["ComputeResources"]["Subnets"] == [{"Ref": name} for name in either.of("AWS::EC2::Subnet")]
 
 
+def test_environments_are_deleted_before_what_their_instances_live_by(either: Synthesized) -> None:
+    needed = {
+        name
+        for name, resource in either.resources.items()
+        if resource["Type"] in {"AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::VPCEndpoint"}
+    } | {either.logical_id("AWS::IAM::Policy", "InstanceRole")}
+    assert len(needed) == 1 + 3 + 1 + 1
+    for name in either.of("AWS::Batch::ComputeEnvironment"):
+        outlived: set[str] = set()
+        waiting = [name]
+        while waiting:
+            declared = either.resources[waiting.pop()].get("DependsOn", [])
+            found = {declared} if isinstance(declared, str) else set(declared)
+            waiting += found - outlived
+            outlived |= found
+        assert needed <= outlived
+
+
 def arn(synthesized: Synthesized, containing: str) -> dict[str, Any]:
     return {
         "Fn::GetAtt": [synthesized.logical_id("AWS::Batch::ComputeEnvironment", containing), "ComputeEnvironmentArn"]
