@@ -8,8 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
-PACKAGES := job
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+PACKAGES := job stacks app.py
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 
 .PHONY: help
 help: ## List every target
@@ -30,6 +30,16 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.job
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	@touch $@
 
+$(VENV)/.infra: requirements-infra.txt $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-infra.txt
+	@touch $@
+
+# The CDK's command line, exactly as locked; the CDK's Python library runs on Node.js as well.
+node_modules/.installed: package.json package-lock.json
+	@command -v npm >/dev/null || { echo "error: npm is not installed: the AWS platform needs Node.js"; echo "  Install Node.js 22 or newer (20 works, with a warning)."; exit 1; }
+	npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
 .PHONY: setup
 setup: $(VENV)/.job ## Create .venv with everything an experiment needs
 
@@ -38,7 +48,7 @@ run: setup ## Try it: sample data (unless data/raw has a real file), the quick s
 	@$(BIN)/ldp demo
 
 .PHONY: test
-test: setup $(VENV)/.dev ## Run the tests (ARGS="-k name" picks some)
+test: setup $(VENV)/.dev $(VENV)/.infra node_modules/.installed ## Run the tests (ARGS="-k name" picks some)
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
@@ -54,10 +64,55 @@ format: $(VENV)/.dev ## Rewrite the code in the project's style
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
-	$(COMPILE) $(ARGS) --extra cpu --extra dev -o requirements-dev.txt
-	$(COMPILE) --extra cpu -c requirements-dev.txt -o requirements.txt
-	$(COMPILE) --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+	$(COMPILE) pyproject.toml $(ARGS) --extra cpu --extra dev --group infra -o requirements-dev.txt
+	$(COMPILE) pyproject.toml --extra cpu -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
+	$(COMPILE) --group checkov -o requirements-checkov.txt
+
+# The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; YES=true asks nothing.
+CDK := node_modules/.bin/cdk
+PLATFORM := $(BIN)/python -m stacks
+VALUES = $(if $(GPU),-c useGpu=$(GPU)) $(if $(CONFIG),-c config=$(CONFIG)) $(if $(IMAGE_TAG),-c imageTag=$(IMAGE_TAG)) $(foreach value,$(CONTEXT),-c $(value))
+
+.PHONY: setup-infra
+setup-infra: $(VENV)/.infra node_modules/.installed ## Install what deploying to AWS needs (no training libraries)
+
+.PHONY: bootstrap
+bootstrap: setup-infra ## Once per account and region: the CDK's toolkit stack and the Spot service-linked role
+	$(CDK) bootstrap $(VALUES) $(ARGS)
+	@$(PLATFORM) spot-role $(VALUES)
+
+.PHONY: unbootstrap
+unbootstrap: setup-infra ## Take back what bootstrap made, its bucket included (asks, unless YES=true)
+	@$(PLATFORM) unbootstrap $(VALUES) $(if $(filter true,$(YES)),--yes)
+
+.PHONY: synth
+synth: setup-infra ## Make the CloudFormation template in cdk.out; needs no AWS account (GPU=true)
+	$(CDK) synth --quiet $(VALUES) $(ARGS)
+
+.PHONY: diff
+diff: setup-infra ## Show what apply would change (GPU=true)
+	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) diff $(VALUES) $$keep $(ARGS)
+
+.PHONY: apply
+apply: setup-infra ## Create or update the stack (GPU=true switches the mode; YES=true asks nothing)
+	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) deploy $(VALUES) $$keep $(if $(filter true,$(YES)),--require-approval never) $(ARGS)
+
+.PHONY: destroy
+destroy: setup-infra ## Delete the stack with all its data, except in prod (asks, unless YES=true)
+	@$(PLATFORM) teardown $(VALUES) $(if $(filter true,$(YES)),--yes)
+	$(CDK) destroy --force $(VALUES) $(ARGS)
+
+.venv-checkov/.installed: requirements-checkov.txt $(VENV)/.python
+	$(PYTHON) -m venv .venv-checkov
+	.venv-checkov/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
+	@touch $@
+
+.PHONY: checkov
+checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of both modes (a large environment of its own)
+	@$(BIN)/python -m tests.stacks.checkov
 
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-checkov node_modules cdk.out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,71 @@
+"""What is deployed: reads from CloudFormation what the make targets need to know about a stack."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from stacks.settings import PlatformSettings
+
+NO_IMAGE = "-none"
+
+
+@dataclass(frozen=True)
+class DeployedStack:
+    """A stack as CloudFormation knows it.
+
+    Parameters
+    ----------
+    name : str
+        The stack.
+    outputs : dict
+        Its outputs.
+    resources : tuple of (str, str)
+        Type and physical id of every resource that still exists.
+    """
+
+    name: str
+    outputs: dict[str, str]
+    resources: tuple[tuple[str, str], ...]
+
+    def of(self, kind: str) -> tuple[str, ...]:
+        """Return the physical ids of the resources of one type."""
+        return tuple(physical_id for found, physical_id in self.resources if found == kind)
+
+
+def find_stack(cloudformation: Any, name: str) -> DeployedStack | None:
+    """Return a deployed stack, or None if there is none of that name.
+
+    Resources are listed rather than taken from the outputs, so that a stack whose deletion failed half-way is found
+    with what is left of it.
+    """
+    try:
+        (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except cloudformation.exceptions.ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return DeployedStack(
+        name=name,
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        resources=tuple(
+            (resource["ResourceType"], resource["PhysicalResourceId"])
+            for page in pages
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceStatus"] != "DELETE_COMPLETE" and resource.get("PhysicalResourceId", "").strip()
+        ),
+    )
+
+
+def deployed_image_tag(cloudformation: Any, settings: PlatformSettings) -> str | None:
+    """Return the tag of the image that the deployed job definitions name, if it is one of this mode.
+
+    ``make apply`` and ``make diff`` pass it on, so that applying the stack does not forget the image.
+    """
+    stack = find_stack(cloudformation, settings.stack_name)
+    if settings.image_tag or stack is None:
+        return None
+    tag = stack.outputs.get("ImageTag", "")
+    mode = settings.profile.mode
+    return tag if tag.startswith(f"{mode}-") and tag != f"{mode}{NO_IMAGE}" else None

@@ -1,0 +1,223 @@
+"""Jobs: what runs. One data and one training definition per dataset, their roles and their log group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import aws_cdk as cdk
+from aws_cdk import aws_batch as batch
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from stacks.placement import Demand
+from stacks.settings import Profile
+
+READ_PREFIXES = ("data/*", "executions/*", "reports/*")
+WRITE_PREFIXES = ("data/interim/*", "data/processed/*", "executions/*", "reports/*")
+DELETE_PREFIXES = ("executions/*/progress/*", "executions/*/failures/*")
+
+
+class Jobs(Construct):
+    """Log group, execution role, job role and the job definitions.
+
+    Parameters
+    ----------
+    scope, construct_id
+        As for every construct.
+    name_prefix : str
+        What names of definitions and of the log group start with.
+    datasets : tuple of str
+        Each gets a data and a training definition.
+    profile : Profile
+        The mode: commands, GPU request, environment.
+    data_demand, training_demand : Demand
+        What the two kinds of job reserve.
+    bucket : aws_cdk.aws_s3.IBucket
+        Where jobs read and write.
+    repository : aws_cdk.aws_ecr.IRepository
+        Where their image lies.
+    image_tag : str
+        Which image.
+    attempts : int
+        How often a job is started at most.
+    max_job_hours : int
+        When an attempt is ended as hanging.
+    tags : mapping
+        Cost-allocation tags; the definition adds its dataset and kind.
+
+    Attributes
+    ----------
+    data, training : dict
+        Job definitions, keyed by dataset.
+    log_group : aws_cdk.aws_logs.LogGroup
+        Where all of them write.
+    execution_role, job_role : aws_cdk.aws_iam.Role
+        What starts a container, and what its program may do.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        name_prefix: str,
+        datasets: tuple[str, ...],
+        profile: Profile,
+        data_demand: Demand,
+        training_demand: Demand,
+        bucket: s3.IBucket,
+        repository: ecr.IRepository,
+        image_tag: str,
+        attempts: int,
+        max_job_hours: int,
+        tags: Mapping[str, str],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._profile = profile
+        self._bucket = bucket
+        self._attempts = attempts
+        self._max_job_hours = max_job_hours
+        self._tags = tags
+        self.log_group = logs.LogGroup(
+            self,
+            "Logs",
+            log_group_name=f"/aws/batch/{name_prefix}",
+            retention=logs.RetentionDays.ONE_MONTH,
+            # A log group has a name of its own: one that stayed would stand in the way of the next deployment.
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        self.execution_role = iam.Role(
+            self,
+            "ExecutionRole",
+            description="Starts the jobs' containers: pull the image, write the log",
+            assumed_by=iam.ServicePrincipal("ecs-tasks.amazonaws.com"),
+        )
+        self.job_role = self._make_job_role()
+        image = ecs.ContainerImage.from_ecr_repository(repository, image_tag)
+        self.data = {
+            dataset: self._definition(
+                f"Data-{dataset}",
+                name=f"{name_prefix}-data-{dataset.replace('_', '-')}",
+                dataset=dataset,
+                image=image,
+                demand=data_demand,
+                command=["data", "process", "--force", *profile.flags, dataset],
+                stream_prefix=f"data-{dataset}",
+            )
+            for dataset in datasets
+        }
+        self.training = {
+            dataset: self._definition(
+                f"Training-{dataset}",
+                name=f"{name_prefix}-{dataset.replace('_', '-')}",
+                dataset=dataset,
+                image=image,
+                demand=training_demand,
+                command=["experiment", "run", *profile.flags, "--only-dataset", dataset],
+                stream_prefix=dataset,
+            )
+            for dataset in datasets
+        }
+
+    def _make_job_role(self) -> iam.Role:
+        stack = cdk.Stack.of(self)
+        role = iam.Role(
+            self,
+            "JobRole",
+            description="What a job's program may do: its prefixes of the experiment bucket",
+            assumed_by=iam.ServicePrincipal(
+                "ecs-tasks.amazonaws.com",
+                conditions={
+                    "StringEquals": {"aws:SourceAccount": stack.account},
+                    "ArnLike": {"aws:SourceArn": f"arn:{stack.partition}:ecs:{stack.region}:{stack.account}:*"},
+                },
+            ),
+        )
+        # IfExists: asking for one key that is not there is answered 404 only to who may list, and such a request
+        # carries no prefix. Without it a job would see "access denied" where a file is merely missing.
+        role.add_to_policy(
+            iam.PolicyStatement(
+                sid="List",
+                actions=["s3:ListBucket"],
+                resources=[self._bucket.bucket_arn],
+                conditions={"StringLikeIfExists": {"s3:prefix": list(READ_PREFIXES)}},
+            )
+        )
+        for sid, actions, prefixes in (
+            ("Read", ["s3:GetObject"], READ_PREFIXES),
+            ("Write", ["s3:PutObject", "s3:AbortMultipartUpload"], WRITE_PREFIXES),
+            ("Delete", ["s3:DeleteObject"], DELETE_PREFIXES),
+        ):
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    sid=sid,
+                    actions=actions,
+                    resources=[self._bucket.arn_for_objects(prefix) for prefix in prefixes],
+                )
+            )
+        return role
+
+    def _definition(
+        self,
+        construct_id: str,
+        *,
+        name: str,
+        dataset: str,
+        image: ecs.ContainerImage,
+        demand: Demand,
+        command: list[str],
+        stream_prefix: str,
+    ) -> batch.EcsJobDefinition:
+        container = batch.EcsEc2ContainerDefinition(
+            self,
+            f"{construct_id}-Container",
+            image=image,
+            cpu=demand.vcpus,
+            memory=cdk.Size.mebibytes(demand.memory_mib),
+            gpu=demand.gpus or None,
+            command=command,
+            environment={
+                "AWS_REGION": cdk.Stack.of(self).region,
+                "LDP_N_JOBS": self._profile.workers(demand.vcpus),
+                "LDP_STORAGE_URL": f"s3://{self._bucket.bucket_name}",
+                "LDP_USE_GPU": self._profile.use_gpu,
+            },
+            execution_role=self.execution_role,
+            job_role=self.job_role,
+            logging=ecs.LogDriver.aws_logs(stream_prefix=stream_prefix, log_group=self.log_group),
+        )
+        definition = batch.EcsJobDefinition(
+            self,
+            construct_id,
+            job_definition_name=name,
+            container=container,
+            propagate_tags=True,
+            retry_attempts=self._attempts,
+            retry_strategies=retry_rules(),
+            timeout=cdk.Duration.hours(self._max_job_hours),
+            # A job that was submitted with an older revision can still be retried.
+            skip_deregister_on_update=True,
+        )
+        for key, value in {**self._tags, "Dataset": dataset, "Kind": demand.kind}.items():
+            cdk.Tags.of(definition).add(key, value)
+        return definition
+
+
+def retry_rules() -> list[batch.RetryStrategy]:
+    """Return what becomes of an attempt that failed; the first rule that matches decides.
+
+    Retried: the host was taken away; the job saw the notice, saved its work and left with 143; the image could not be
+    pulled. Everything else is a failure of the program and is not repeated: that rule must be there, because Batch
+    retries what no rule matches.
+    """
+    reason = batch.Reason
+    return [
+        batch.RetryStrategy.of(batch.Action.RETRY, reason.SPOT_INSTANCE_RECLAIMED),
+        batch.RetryStrategy.of(batch.Action.RETRY, reason.custom(on_exit_code="143")),
+        batch.RetryStrategy.of(batch.Action.RETRY, reason.CANNOT_PULL_CONTAINER),
+        batch.RetryStrategy.of(batch.Action.EXIT, reason.custom(on_reason="*")),
+    ]

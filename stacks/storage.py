@@ -1,0 +1,76 @@
+"""Storage: the experiment bucket and the image repository."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_ecr as ecr
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+IMAGES_KEPT = 5
+OLD_VERSIONS_KEPT_DAYS = 30
+STALE_UPLOADS_KEPT_DAYS = 7
+
+
+class Storage(Construct):
+    """The experiment bucket and the image repository, both named by CloudFormation.
+
+    Parameters
+    ----------
+    scope, construct_id
+        As for every construct.
+    removable : bool
+        Whether deleting the stack deletes them too. A bucket that still holds objects is deleted by no one:
+        ``make destroy`` empties it first.
+
+    Attributes
+    ----------
+    bucket : aws_cdk.aws_s3.Bucket
+        Versioned, encrypted, private, TLS only.
+    repository : aws_cdk.aws_ecr.Repository
+        Immutable tags ``cpu-…`` and ``gpu-…``; the last images of each mode are kept.
+    """
+
+    def __init__(self, scope: Construct, construct_id: str, *, removable: bool) -> None:
+        super().__init__(scope, construct_id)
+        removal = cdk.RemovalPolicy.DESTROY if removable else cdk.RemovalPolicy.RETAIN
+        self.bucket = s3.Bucket(
+            self,
+            "Bucket",
+            versioned=True,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="old-versions",
+                    noncurrent_version_expiration=cdk.Duration.days(OLD_VERSIONS_KEPT_DAYS),
+                    expired_object_delete_marker=True,
+                ),
+                s3.LifecycleRule(
+                    id="stale-uploads",
+                    abort_incomplete_multipart_upload_after=cdk.Duration.days(STALE_UPLOADS_KEPT_DAYS),
+                ),
+            ],
+            removal_policy=removal,
+        )
+        self.repository = ecr.Repository(
+            self,
+            "Images",
+            image_tag_mutability=ecr.TagMutability.IMMUTABLE,
+            image_scan_on_push=True,
+            encryption=ecr.RepositoryEncryption.AES_256,
+            lifecycle_rules=[
+                ecr.LifecycleRule(
+                    rule_priority=priority,
+                    description=f"The last {IMAGES_KEPT} images of the {mode.upper()} mode",
+                    tag_prefix_list=[f"{mode}-"],
+                    max_image_count=IMAGES_KEPT,
+                )
+                for priority, mode in enumerate(("cpu", "gpu"), start=1)
+            ],
+            removal_policy=removal,
+            empty_on_delete=removable,
+        )

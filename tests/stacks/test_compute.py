@@ -1,0 +1,194 @@
+"""Compute: the machines of each mode, how they start, and the queues that lead to them."""
+
+from __future__ import annotations
+
+import email
+from typing import Any
+
+import pytest
+
+from tests.stacks.synthesis import Synthesized, synthesize
+
+
+def environments(synthesized: Synthesized) -> tuple[dict[str, Any], dict[str, Any]]:
+    kind = "AWS::Batch::ComputeEnvironment"
+    return synthesized.named(kind, "ComputeSpot"), synthesized.named(kind, "ComputeOnDemand")
+
+
+def template_data(synthesized: Synthesized) -> dict[str, Any]:
+    data: dict[str, Any] = synthesized.only("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    return data
+
+
+@pytest.mark.parametrize(
+    ("mode", "types", "image"),
+    [
+        ("cpu", ["c5.xlarge", "c5.2xlarge", "m5.xlarge", "m5.2xlarge"], "ECS_AL2023"),
+        ("gpu", ["g4dn.xlarge", "g4dn.2xlarge"], "ECS_AL2023_NVIDIA"),
+    ],
+)
+def test_the_mode_decides_instance_types_and_machine_image(
+    mode: str, types: list[str], image: str, request: pytest.FixtureRequest
+) -> None:
+    for environment in environments(request.getfixturevalue(mode)):
+        resources = environment["ComputeResources"]
+        assert resources["InstanceTypes"] == types
+        assert resources["Ec2Configuration"] == [{"ImageType": image}]
+
+
+def test_the_spot_environment_and_the_on_demand_environment(either: Synthesized) -> None:
+    spot, on_demand = (environment["ComputeResources"] for environment in environments(either))
+    assert (spot["Type"], spot["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
+    assert (on_demand["Type"], on_demand["AllocationStrategy"]) == ("EC2", "BEST_FIT_PROGRESSIVE")
+    assert (spot["MaxvCpus"], on_demand["MaxvCpus"]) == (16, 8)
+
+
+def test_both_environments_scale_to_zero(either: Synthesized) -> None:
+    for environment in environments(either):
+        assert environment["ComputeResources"]["MinvCpus"] == 0
+        # Left to Batch: a template that said 0 would be refused at every update while instances run.
+        assert "DesiredvCpus" not in environment["ComputeResources"]
+
+
+def test_environments_update_in_place_and_wait_for_running_jobs(either: Synthesized) -> None:
+    for environment in environments(either):
+        assert environment["ReplaceComputeEnvironment"] is False
+        assert environment["UpdatePolicy"] == {"JobExecutionTimeoutMinutes": 24 * 60, "TerminateJobsOnUpdate": False}
+        assert environment["ComputeResources"]["UpdateToLatestImageVersion"] is True
+        # A service role of ours would make updates replace the environment.
+        assert "ServiceRole" not in environment
+        assert environment["Type"] == "MANAGED"
+
+
+@pytest.mark.parametrize("hours", [1, 120])
+def test_an_update_waits_as_long_as_a_job_may_run(hours: int) -> None:
+    synthesized = synthesize(maxJobHours=hours)
+    for environment in environments(synthesized):
+        assert environment["UpdatePolicy"]["JobExecutionTimeoutMinutes"] == hours * 60 <= 7200
+    for definition in synthesized.of("AWS::Batch::JobDefinition").values():
+        assert definition["Timeout"] == {"AttemptDurationSeconds": hours * 3600}
+
+
+def test_environments_follow_the_latest_launch_template(either: Synthesized) -> None:
+    name = either.logical_id("AWS::EC2::LaunchTemplate")
+    for environment in environments(either):
+        assert environment["ComputeResources"]["LaunchTemplate"] == {
+            "LaunchTemplateId": {"Ref": name},
+            "Version": {"Fn::GetAtt": [name, "LatestVersionNumber"]},
+        }
+
+
+@pytest.mark.parametrize(
+    ("context", "size"),
+    [
+        ({}, 50),
+        ({"useGpu": "true"}, 100),
+        ({"rootVolumeSizeGb": 80}, 80),
+        ({"useGpu": "true", "rootVolumeSizeGb": 80}, 80),
+    ],
+)
+def test_the_root_volume_is_encrypted_gp3_of_the_size_of_its_mode(context: dict[str, Any], size: int) -> None:
+    (mapping,) = template_data(synthesize(**context))["BlockDeviceMappings"]
+    assert mapping == {
+        "DeviceName": "/dev/xvda",
+        "Ebs": {"DeleteOnTermination": True, "Encrypted": True, "VolumeSize": size, "VolumeType": "gp3"},
+    }
+
+
+def test_instance_metadata_needs_a_token_and_ends_at_the_host(either: Synthesized) -> None:
+    assert template_data(either)["MetadataOptions"] == {"HttpTokens": "required", "HttpPutResponseHopLimit": 1}
+
+
+def test_user_data_is_mime_and_appends_to_the_agents_configuration(either: Synthesized) -> None:
+    text = template_data(either)["UserData"]["Fn::Base64"]
+    assert isinstance(text, str)
+    message = email.message_from_string(text)
+    assert message.is_multipart()
+    (part,) = message.get_payload()  # type: ignore[misc]
+    assert part.get_content_type() == "text/x-shellscript"  # type: ignore[union-attr]
+    script = part.get_payload().splitlines()  # type: ignore[union-attr]
+    assert script[0] == "#!/bin/bash"
+    written = [line for line in script if "ecs.config" in line]
+    assert written == [
+        "echo ECS_CONTAINER_STOP_TIMEOUT=110s >> /etc/ecs/ecs.config",
+        "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config",
+    ]
+    assert not any(word in text for word in ("yum", "dnf", "curl", "pip "))
+
+
+def test_instances_and_volumes_carry_the_cost_tags(either: Synthesized) -> None:
+    specifications = template_data(either)["TagSpecifications"]
+    expected = {
+        "Project": "loan-default-prediction",
+        "Environment": "dev",
+        "Platform": "loan-default-prediction-dev",
+    }
+    assert [specification["ResourceType"] for specification in specifications] == ["instance", "volume"]
+    for specification in specifications:
+        assert {tag["Key"]: tag["Value"] for tag in specification["Tags"]} == expected
+
+
+def test_instances_live_in_our_subnets_behind_our_group(either: Synthesized) -> None:
+    group = {"Fn::GetAtt": [either.logical_id("AWS::EC2::SecurityGroup"), "GroupId"]}
+    for environment in environments(either):
+        assert environment["ComputeResources"]["SecurityGroupIds"] == [group]
+        assert environment["ComputeResources"]["Subnets"] == [{"Ref": name} for name in either.of("AWS::EC2::Subnet")]
+
+
+def test_environments_are_deleted_before_what_their_instances_live_by(either: Synthesized) -> None:
+    needed = {
+        name
+        for name, resource in either.resources.items()
+        if resource["Type"] in {"AWS::EC2::VPCGatewayAttachment", "AWS::EC2::Route", "AWS::EC2::VPCEndpoint"}
+    } | {either.logical_id("AWS::IAM::Policy", "InstanceRole")}
+    assert len(needed) == 1 + 3 + 1 + 1
+    for name in either.of("AWS::Batch::ComputeEnvironment"):
+        outlived: set[str] = set()
+        waiting = [name]
+        while waiting:
+            declared = either.resources[waiting.pop()].get("DependsOn", [])
+            found = {declared} if isinstance(declared, str) else set(declared)
+            waiting += found - outlived
+            outlived |= found
+        assert needed <= outlived
+
+
+def arn(synthesized: Synthesized, containing: str) -> dict[str, Any]:
+    return {
+        "Fn::GetAtt": [synthesized.logical_id("AWS::Batch::ComputeEnvironment", containing), "ComputeEnvironmentArn"]
+    }
+
+
+def test_the_queue_tries_spot_first_and_the_other_queue_is_on_demand_only(either: Synthesized) -> None:
+    queues = either.of("AWS::Batch::JobQueue")
+    orders = {
+        name: [entry["ComputeEnvironment"] for entry in sorted(q["ComputeEnvironmentOrder"], key=lambda e: e["Order"])]
+        for name, q in queues.items()
+    }
+    both = [arn(either, "ComputeSpot"), arn(either, "ComputeOnDemand")]
+    assert orders[either.logical_id("AWS::Batch::JobQueue", "ComputeQueue")] == both
+    assert orders[either.logical_id("AWS::Batch::JobQueue", "ComputeOnDemandQueue")] == both[1:]
+    assert len(queues) == 2
+
+
+def test_a_misfit_is_cancelled_soon_and_lack_of_capacity_never_before_a_day(either: Synthesized) -> None:
+    for queue in either.of("AWS::Batch::JobQueue").values():
+        limits = {action["Reason"]: action["MaxTimeSeconds"] for action in queue["JobStateTimeLimitActions"]}
+        assert limits == {
+            "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT": 600,
+            "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE": 600,
+            "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY": 86400,
+        }
+        assert {(a["State"], a["Action"]) for a in queue["JobStateTimeLimitActions"]} == {("RUNNABLE", "CANCEL")}
+
+
+def test_what_batch_may_replace_has_neither_a_name_nor_tags(either: Synthesized) -> None:
+    for kind, name in (
+        ("AWS::Batch::ComputeEnvironment", "ComputeEnvironmentName"),
+        ("AWS::Batch::JobQueue", "JobQueueName"),
+    ):
+        for properties in either.of(kind).values():
+            assert name not in properties
+            # A changed tag would replace it.
+            assert "Tags" not in properties
+            assert "Tags" not in properties.get("ComputeResources", {})

@@ -1,0 +1,99 @@
+"""``python -m stacks`` and the make targets around the CDK's command line."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+
+import pytest
+
+import stacks.__main__ as operations
+from stacks.errors import OperationRefused
+from tests.stacks.synthesis import ROOT
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_deletion_is_confirmed_by_typing_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal("it\n"))
+    operations.confirm("it", "everything", yes=False)
+
+
+@pytest.mark.parametrize("stdin", [Terminal("yes\n"), Terminal(""), io.StringIO("it\n")])
+def test_anything_else_deletes_nothing(stdin: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(OperationRefused, match="add YES=true"):
+        operations.confirm("it", "everything", yes=False)
+
+
+def test_yes_asks_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    operations.confirm("it", "everything", yes=True)
+
+
+def test_a_wrong_context_value_ends_the_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert operations.main(["image-tag", "-c", "use_gpu=true"]) == 1
+    assert "Did you mean useGpu?" in capsys.readouterr().err
+
+
+def test_what_aws_refuses_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+    assert operations.main(["spot-role"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: AWS refused: Unable to locate credentials")
+    assert "Check the credentials" in said
+
+
+def planned(*arguments: str) -> list[str]:
+    """Return what make would run, without running it."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    command = ["make", "--dry-run", "--no-print-directory", *arguments]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    return [line for line in result.stdout.splitlines() if "cdk" in line or "-m stacks" in line]
+
+
+@pytest.mark.parametrize("target", ["bootstrap", "synth", "diff", "apply", "destroy"])
+@pytest.mark.parametrize(
+    ("arguments", "options"),
+    [
+        ([], ""),
+        (["GPU=true"], "-c useGpu=true"),
+        (["GPU=true", "CONFIG=config/gpu.json"], "-c useGpu=true -c config=config/gpu.json"),
+        (["IMAGE_TAG=cpu-1"], "-c imageTag=cpu-1"),
+        (["CONTEXT=environment=staging jobVcpus=8"], "-c environment=staging -c jobVcpus=8"),
+    ],
+)
+def test_every_target_passes_the_context_on(target: str, arguments: list[str], options: str) -> None:
+    lines = planned(target, *arguments)
+    assert lines
+    for line in lines:
+        assert options in " ".join(line.split()), line
+        assert options or " -c " not in line.replace("aws-cdk", "")
+
+
+def test_the_targets_run_the_pinned_command_line_and_ask_unless_told() -> None:
+    assert all("npx" not in line for target in ("apply", "destroy") for line in planned(target))
+    assert "--require-approval never" not in " ".join(planned("apply"))
+    assert "--require-approval never" in " ".join(planned("apply", "YES=true"))
+    assert "--yes" not in " ".join(planned("destroy") + planned("unbootstrap"))
+    assert all("--yes" in " ".join(planned(target, "YES=true")) for target in ("destroy", "unbootstrap"))
+
+
+def test_destroy_tears_down_before_it_deletes() -> None:
+    first, second = planned("destroy")
+    assert "-m stacks teardown" in first
+    assert "cdk destroy --force" in second
+
+
+def test_every_target_of_the_published_platform_has_its_counterpart() -> None:
+    result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
+    for target in ("bootstrap", "setup-infra", "diff", "apply", "destroy", "unbootstrap", "synth"):
+        assert f"\x1b[1m{target} " in result.stdout or f"\x1b[1m{target}\x1b" in result.stdout, target
