@@ -137,19 +137,21 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     """Commit a unit by one create-only write.
 
     Where the name is taken: equal bytes were ours, and the answer was lost; an equal digest is another attempt that
-    was first; an unreadable object is replaced; another digest is kept and reported, because the same unit must
-    give the same result.
+    was first; an unreadable object, or the result of another unit or of other data, is replaced; another digest is kept
+    and reported, because the same unit must give the same result.
     """
     standing = store.put_if_absent(key, data)
     if standing == data:
         return "written"
+    ours = decode(data)
     try:
         other = decode(standing, store.where(key))
+        if any(other.record.get(name) != ours.record.get(name) for name in ("unit", "fingerprint")):
+            raise ResultInvalid(f"{store.where(key)} is the result of something else", "It is replaced.")
     except ResultInvalid as damage:
         console.warning("result_damaged", f"{damage.what}: replaced", key=key)
         store.put(key, data)
         return "replaced damaged"
-    ours = decode(data)
     if other.digest == ours.digest:
         return "already there"
     console.error(

@@ -175,8 +175,6 @@ class _Run:
         damaged = self.ask(lambda: verify(self.store, self.execution, before)).damaged
         for what in damaged.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
-        for unit in damaged:
-            self.ask(functools.partial(self.store.delete, self.execution.result_key(unit)))
         self._fly(tuple(damaged), attempt)
 
     def _fly(self, units: tuple[Unit, ...], attempt: Attempt) -> None:

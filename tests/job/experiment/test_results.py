@@ -141,6 +141,17 @@ def test_another_digest_is_kept_and_reported_loudly(store: Store) -> None:
     assert ear.heard == ["error:result_differs"]
 
 
+@pytest.mark.parametrize("change", [{"fingerprint": "0" * 64}, {}])
+def test_the_result_of_another_unit_or_of_other_data_is_replaced(change: dict[str, str], store: Store) -> None:
+    other = result() if change else dataclasses.replace(result(), unit=dataclasses.replace(UNIT, seed=4))
+    store.put("k", encode(other, PROVENANCE | change, {}))
+    data = encode(result(), PROVENANCE, {})
+    ear = _Ear()
+    assert commit(store, "k", data, ear) == "replaced damaged"
+    assert store.get("k") == data
+    assert ear.heard == ["warning:result_damaged"]
+
+
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
 def test_an_unreadable_object_is_replaced(store: Store, damage: bytes | None) -> None:
     data = encode(result(), PROVENANCE, {})
