@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 # Before NumPy is loaded: results are compared to the last bit, and tests run side by side.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -11,7 +14,8 @@ for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import boto3  # noqa: E402
 import pytest  # noqa: E402
-from moto.server import ThreadedMotoServer  # noqa: E402
+from moto.server import DomainDispatcherApplication, create_backend_app  # noqa: E402
+from werkzeug.serving import WSGIRequestHandler, make_server  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -23,13 +27,31 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def s3_endpoint() -> str:
-    """An S3 API server on loopback, for the whole session."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+def s3_endpoint() -> Iterator[str]:
+    """An S3 API server on loopback, for the whole session.
+
+    S3 looks whether a key is taken and writes it in one step. moto does so in two, so its requests are served one by
+    one: otherwise two of many that create a key at once can both be told that they did.
+    """
+    one_by_one = threading.Lock()
+    application = DomainDispatcherApplication(create_backend_app)
+
+    def serve(environ: Any, start_response: Any) -> Any:
+        with one_by_one:
+            return application(environ, start_response)
+
+    server = make_server("127.0.0.1", 0, serve, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_request(self, *_: object) -> None:
+        """Say nothing of each request."""
 
 
 @pytest.fixture

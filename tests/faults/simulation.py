@@ -83,11 +83,14 @@ class World:
     rng: random.Random
     made: dict[tuple[Unit, Place], list[tuple[int, float]]] = field(default_factory=lambda: defaultdict(list))
     now: float = 0.0
+    jumps: bool = False
     baton: Baton | None = None
 
     def step(self, attempt: int) -> None:
         """Time goes by, and another attempt may have its turn."""
         self.now += self.rng.choice([0.01, 0.5, LONGEST_STEP_S])
+        if self.jumps and self.rng.random() < 0.002:  # the machine slept
+            self.now += 3600
         if self.baton is not None:
             self.baton.turn(attempt)
 

@@ -103,14 +103,11 @@ def test_eight_shards_that_start_at_once_agree_on_one_execution(
     ldp = make_ldp(s3_url)
     environments = [{"AWS_BATCH_JOB_ARRAY_INDEX": str(i), "AWS_BATCH_JOB_ARRAY_SIZE": "8"} for i in range(8)]
     metadata_off = {"AWS_EC2_METADATA_DISABLED": "true"}
-    start = time.monotonic()
     processes = [ldp.start(*RUN, "--jobs", "1", **one, **metadata_off) for one in environments]
-    started_s = time.monotonic() - start
     said = [process.communicate(timeout=300)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 8, said
     assert ldp.digests() == expected
     assert len(ldp.fits()) == len(set(ldp.fits())), "a fit was made twice"
-    assert started_s < 60
     assert all("shard" in text for text in said)
     complete = json.loads(ldp.run("experiment", "status", "--json")[1])
     assert complete["complete"]

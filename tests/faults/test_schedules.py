@@ -84,6 +84,7 @@ def together(now: World, attempts: dict[int, Callable[[], object]]) -> list[obje
 def run_schedule(seed: int) -> None:
     rng = random.Random(seed)
     now = world(seed)
+    now.jumps = rng.random() < 0.3
     odds = Odds(
         kill=rng.choice([0.0, 0.01, 0.05]),
         refuse=rng.choice([0.0, 0.05, 0.2]),

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from job.console import Console
 from job.errors import ResultInvalid, StorageError, UsageError
 from job.experiment import checkpoints
-from job.experiment.attempts import Attempt, summarise_attempts
+from job.experiment.attempts import Attempt, read_attempts, summarise_attempts
 from job.experiment.outbox import Outbox, patiently
 from job.experiment.shards import Shard, deal, parse_shard, shard_from_environment
 from job.experiment.spec import read_spec
+from job.store import Store
 from job.training.search import Fit
 from job.training.unit import Unit
 
@@ -173,6 +174,14 @@ def test_attempts_tell_interruptions_kills_and_the_time_between() -> None:
     )
     assert (found.attempts, found.running, found.interrupted, found.killed) == (4, 1, 1, 1)
     assert found.idle_seconds == (2 + 10) * 60
+
+
+def test_a_record_from_a_clock_that_was_set_back_is_left_out() -> None:
+    store = Store.open("memory:///")
+    for one in (attempt(1, -10, -20, "failed"), attempt(2, -5, -4, "complete")):
+        store.put(one.key("e"), one.encode())
+    store.put(attempt(3, 0, 0, None).key("e"), b"{damaged")
+    assert [one.id for one in read_attempts(store, "e")] == ["2"]
 
 
 def test_an_attempt_that_was_begun_again_on_the_same_machine_was_killed() -> None:

@@ -17,13 +17,15 @@ from job.console import Console
 from job.data.processing import process
 from job.data.samples import write_sample
 from job.errors import ExecutionMismatch, ProcessedDataInvalid, ProcessedDataNotFound, UsageError
-from job.experiment.executions import Execution, load_execution, present_results
+from job.experiment import checkpoints
+from job.experiment.executions import Execution, bound, load_execution, present_results
 from job.experiment.processes import Options
 from job.experiment.runner import RunReport, run_experiment
 from job.experiment.spec import Spec, parse_spec
 from job.experiment.status import status
 from job.experiment.verify import verify
 from job.store import Store, failures_prefix, features_key, results_prefix
+from job.training.search import Fit
 from tests.job.experiment.conftest import TINY
 
 
@@ -109,6 +111,32 @@ def test_a_damaged_result_is_found_and_computed_again(
     assert report.execution.id == execution.id
     assert report.finished == 1
     assert digests(store, execution) == uninterrupted
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_damaged_checkpoint_is_named_and_its_fits_are_made_again(
+    damage: bytes | None,
+    store: Store,
+    tiny: Spec,
+    tmp_path: Path,
+    uninterrupted: dict[str, str],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    execution = run(store, tiny, tmp_path).execution
+    binding = bound(store, execution, "taiwan_credit")
+    assert binding is not None
+    unit = min(present_results(store, execution))
+    store.delete(execution.result_key(unit))
+    good = checkpoints.encode(unit, binding["fingerprint"], {(0, 0): Fit(0.9, 1.0)})
+    key = checkpoints.checkpoint_key(execution, unit, "earlier")
+    store.put(key, good.replace(b"0.9", b"0.8") if damage is None else damage)
+    report = run(store, tiny, tmp_path, console=Console(sys.stderr, "json"))
+    assert (report.finished, report.fits) == (1, 4)
+    said = capsys.readouterr().err
+    assert "checkpoint_damaged" in said
+    assert key in said
+    assert digests(store, execution) == uninterrupted
+    assert store.get(key) is None
 
 
 def command(root: Path, *arguments: str) -> list[str]:
