@@ -39,6 +39,8 @@ from moto.logs.responses import LogsResponse
 from moto.s3.models import FakeBucket, s3_backends
 from moto.server import ThreadedMotoServer
 
+from tests.stacks.synthesis import MAKE_VARIABLES
+
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
@@ -65,7 +67,7 @@ class Emulator:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith(("AWS_", "CDK_", "MAKE", "MFLAGS", "PYTEST_"))
+            if not name.startswith(("AWS_", "CDK_", "PYTEST_")) and name not in MAKE_VARIABLES
         }
         return {
             **inherited,

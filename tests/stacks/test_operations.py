@@ -10,7 +10,7 @@ import pytest
 
 import stacks.__main__ as operations
 from stacks.errors import OperationRefused
-from tests.stacks.synthesis import ROOT
+from tests.stacks.synthesis import MAKE_VARIABLES, ROOT
 
 
 class Terminal(io.StringIO):
@@ -54,7 +54,7 @@ def test_what_aws_refuses_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, caps
 
 def planned(*arguments: str) -> list[str]:
     """Return what make would run, without running it."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
     return [line for line in result.stdout.splitlines() if "cdk" in line or "-m stacks" in line]
