@@ -50,6 +50,8 @@ def options(
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     arguments = sys.argv[1:]
+    if arguments[:1] == ["ldp"]:  # a container whose entry point is `ldp` is given the whole command by some
+        del arguments[0]
     debug = "--debug" in arguments
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)

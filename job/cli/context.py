@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import platform
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
@@ -42,6 +43,25 @@ def open_context() -> Context:
     settings = Settings.from_environment()
     console = Console(log_format=settings.log_format)
     return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir, settings.storage_retries))
+
+
+def announce(context: Context, device: str) -> None:
+    """Put into the log, in one line, what this process computes with: versions, device, storage, workers."""
+    from importlib.metadata import version
+
+    from job.experiment.executions import versions
+
+    context.console.detail(
+        "environment",
+        f"ldp {version('ldp')} on {device}, storage {context.store.url}",
+        ldp=version("ldp"),
+        python=platform.python_version(),
+        machine=platform.machine(),
+        device=device,
+        storage=context.store.url,
+        workers=context.settings.workers(),
+        versions=versions(),
+    )
 
 
 def print_json(value: Any) -> None:

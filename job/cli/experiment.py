@@ -6,7 +6,16 @@ from typing import Annotated
 
 import typer
 
-from job.cli.context import Context, DatasetsOption, JobsOption, JsonOption, UseGpuOption, open_context, print_json
+from job.cli.context import (
+    Context,
+    DatasetsOption,
+    JobsOption,
+    JsonOption,
+    UseGpuOption,
+    announce,
+    open_context,
+    print_json,
+)
 from job.errors import EXIT_FAILED
 
 app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
@@ -96,6 +105,7 @@ def run_and_report(
     if execution_id is not None and skip_resume:
         raise UsageError("--skip-resume and --execution-id contradict each other", "Give one of them.")
     device = require_device(use_gpu or context.settings.use_gpu)
+    announce(context, device)
     chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
     report = run_experiment(
         context.store,

@@ -51,6 +51,9 @@ def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
     records = [json.loads(line) for line in err.splitlines()]
     assert all({"time", "level", "event", "message"} <= set(record) for record in records)
     assert [record["event"] for record in records].count("unit_finished") == 4
+    assert records[0]["event"] == "environment"
+    assert {"device": "cpu", "storage": str(tmp_path)}.items() <= records[0].items()
+    assert records[0]["versions"]["scikit-learn"]
     assert "already complete" in ldp("experiment", "run", "--spec", "tiny.toml")[2]
 
     (listed,) = json.loads(ldp("experiment", "list", "--json")[1])
@@ -141,6 +144,10 @@ def test_a_fault_of_ours_is_told_as_such(ldp, monkeypatch: pytest.MonkeyPatch) -
     assert code == 1
     assert err.startswith("error: unforeseen ZeroDivisionError")
     assert "--debug" in err
+
+
+def test_a_command_that_begins_with_ldp_is_understood(ldp) -> None:  # type: ignore[no-untyped-def]
+    assert ldp("ldp", "data", "list", "--json")[0] == 0
 
 
 def test_the_version_is_shown(ldp) -> None:  # type: ignore[no-untyped-def]
