@@ -113,6 +113,12 @@ destroy: setup-infra ## Delete the stack with all its data, except in prod (asks
 checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of both modes (a large environment of its own)
 	@$(BIN)/python -m tests.stacks.checkov
 
+DOCKER ?= docker
+
+.PHONY: docker-build
+docker-build: ## Build the CPU image of the jobs as ldp:cpu
+	$(DOCKER) build -f Dockerfile.cpu -t ldp:cpu --build-arg REVISION=$$(git rev-parse HEAD) .
+
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
 	rm -rf $(VENV) .venv-checkov node_modules cdk.out build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
