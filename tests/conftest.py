@@ -54,6 +54,12 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing of each request."""
 
 
+def make_bucket(endpoint: str, bucket: str) -> None:
+    """Make a bucket, in a session of its own: boto3's default session would keep these credentials for other tests."""
+    session = boto3.session.Session("testing", "testing", region_name="us-east-1")
+    session.client("s3", endpoint_url=endpoint).create_bucket(Bucket=bucket)
+
+
 @pytest.fixture
 def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """A fresh bucket's prefix, with an environment that reaches it."""
@@ -66,7 +72,7 @@ def s3_url(s3_endpoint: str, monkeypatch: pytest.MonkeyPatch, request: pytest.Fi
     }.items():
         monkeypatch.setenv(name, value)
     bucket = f"bucket-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**10}"
-    boto3.client("s3", endpoint_url=s3_endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
+    make_bucket(s3_endpoint, bucket)
     return f"s3://{bucket}/some/prefix"
 
 

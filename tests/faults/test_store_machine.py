@@ -6,7 +6,6 @@ import os
 import tempfile
 from typing import Any
 
-import boto3
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
@@ -29,6 +28,7 @@ from job.experiment.spec import parse_spec
 from job.experiment.verify import verify
 from job.store import Store
 from job.training.unit import Unit, UnitResult
+from tests.conftest import make_bucket
 
 SPEC = parse_spec(
     'datasets = ["taiwan_credit"]\nseeds = [1, 2]\ntechniques = ["baseline", "smote"]\n[models.mlp]', "s", "s"
@@ -139,8 +139,7 @@ def test_the_execution_store_behaves_like_its_model(kind: str, request: pytest.F
         if kind == "local":
             return Store.open(tempfile.mkdtemp(dir=request.getfixturevalue("tmp_path")))
         bucket = f"machine-{os.getpid()}-{len(made)}"
-        endpoint = os.environ["AWS_ENDPOINT_URL"]
-        boto3.client("s3", endpoint_url=endpoint, region_name="us-east-1").create_bucket(Bucket=bucket)
+        make_bucket(os.environ["AWS_ENDPOINT_URL"], bucket)
         return Store.open(f"s3://{bucket}/p")
 
     if kind == "s3":
