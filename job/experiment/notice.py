@@ -57,19 +57,20 @@ class Metadata:
         try:
             return self._get(path)
         except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 404:
-                    return None
-                if error.code != 401:
-                    raise
+            if error.code != 401:
+                return self._nothing_there(error)
+            error.close()
         self._token = None  # it has expired
         try:
             return self._get(path)
         except urllib.error.HTTPError as error:
-            with error:
-                if error.code == 404:
-                    return None
-                raise
+            return self._nothing_there(error)
+
+    @staticmethod
+    def _nothing_there(error: urllib.error.HTTPError) -> None:
+        with error:
+            if error.code != 404:
+                raise error
 
     def _get(self, path: str) -> str:
         if self._token is None:

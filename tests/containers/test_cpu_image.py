@@ -15,6 +15,7 @@ from job.experiment.executions import load_execution
 from job.experiment.verify import verify
 from job.store import Store
 from tests.containers.conftest import USER, Engine
+from tests.specs import STOPPABLE
 
 SPEC = """
 datasets = ["taiwan_credit"]
@@ -38,7 +39,7 @@ def prepared(engine: Engine, image: str, workspace: Path, real_data: Path) -> No
     raw = workspace / "data" / "raw"
     raw.mkdir(parents=True)
     shutil.copy(real_data / "taiwan_credit.csv", raw)
-    (workspace / "spec.toml").write_text(SPEC)
+    (workspace / "spec.toml").write_text(STOPPABLE)
     for path in (workspace, *workspace.rglob("*")):
         os.chown(path, USER, USER)
     engine(*container(image, workspace), "data", "process", "taiwan_credit")

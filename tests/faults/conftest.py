@@ -17,6 +17,7 @@ from job.data.samples import write_sample
 from job.experiment.executions import list_executions, load_execution
 from job.experiment.verify import verify
 from job.store import Store, results_prefix
+from tests.specs import TINY, TINY_UNITS
 
 ROOT = Path(__file__).parents[2]
 
@@ -69,20 +70,6 @@ class Ldp:
         assert not found.damaged
         assert len(list(self.store.objects(results_prefix(ids[0])))) == len(found.results)
         return {str(unit): result.digest for unit, result in found.results.items()}
-
-
-TINY = """
-datasets = ["taiwan_credit"]
-techniques = ["baseline", "smote", "threshold_moving"]
-seeds = [1, 2]
-folds = 2
-[models.logistic_regression.grid]
-alpha = [1e-3, 1e-2]
-[models.lightgbm.grid]
-n_estimators = [5, 10]
-num_leaves = 7
-"""
-TINY_UNITS = 12
 
 
 @pytest.fixture(scope="session")

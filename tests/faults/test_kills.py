@@ -15,19 +15,9 @@ from job.data.processing import process
 from job.experiment.executions import list_executions
 from job.store import Store
 from tests.faults.conftest import Ldp
+from tests.specs import STOPPABLE
 
 KILLS = 25
-SPEC = """
-datasets = ["taiwan_credit"]
-techniques = ["baseline", "random_under_sampling", "smote", "threshold_moving"]
-seeds = [1, 2, 3]
-folds = 3
-[models.logistic_regression.grid]
-alpha = [1e-4, 1e-3, 1e-2]
-[models.lightgbm.grid]
-n_estimators = [20, 40]
-num_leaves = [7, 15]
-"""
 RUN = ("experiment", "run", "--spec", "tiny.toml", "--jobs", "2")
 
 
@@ -48,7 +38,7 @@ def test_a_real_run_survives_being_stopped_at_random_moments(
     taiwan_files: dict[str, bytes],
     record_property: Callable[[str, object], None],
 ) -> None:
-    calm = make_ldp(str(tmp_path / "calm-store"), "calm-taiwan", SPEC, taiwan_files)
+    calm = make_ldp(str(tmp_path / "calm-store"), "calm-taiwan", STOPPABLE, taiwan_files)
     assert calm.run(*RUN)[0] == 0
     expected = calm.digests()
     fits = len(calm.fits())
@@ -56,7 +46,7 @@ def test_a_real_run_survives_being_stopped_at_random_moments(
 
     seed = random.SystemRandom().randrange(10**6)
     rng = random.Random(seed)
-    ldp = make_ldp(s3_url, "stormy", SPEC, taiwan_files)
+    ldp = make_ldp(s3_url, "stormy", STOPPABLE, taiwan_files)
     made = redone = stopped = 0
     exits: list[float] = []
     extra: tuple[str, ...] = ()

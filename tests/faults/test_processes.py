@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from job.experiment.executions import list_executions
-from tests.faults.conftest import TINY, TINY_UNITS, Ldp
+from tests.faults.conftest import Ldp
 from tests.faults.servers import MetadataService, Weather, credentials_handler, proxy_to, serve
+from tests.specs import TINY
 
 RUN = ("experiment", "run", "--spec", "tiny.toml")
 
@@ -229,7 +230,3 @@ def test_trees_do_not_depend_on_the_processors_blas_kernels(make_ldp: Callable[.
     trees = [unit for unit in found["Haswell"] if "/logistic_regression/" not in unit]
     assert len(trees) == 8
     assert {unit: found["Haswell"][unit] for unit in trees} == {unit: found["Nehalem"][unit] for unit in trees}
-
-
-def test_the_tiny_spec_is_what_these_tests_say() -> None:
-    assert TINY_UNITS == 12

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from job.cli import main
-from tests.job.experiment.conftest import TINY
+from tests.specs import TINY
 
 SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
 

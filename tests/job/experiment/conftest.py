@@ -12,18 +12,7 @@ from job.data.processing import process
 from job.data.samples import write_sample
 from job.experiment.spec import Spec, parse_spec
 from job.store import Store
-
-TINY = """
-datasets = ["taiwan_credit"]
-techniques = ["baseline", "smote", "threshold_moving"]
-seeds = [1, 2]
-folds = 2
-[models.logistic_regression.grid]
-alpha = [1e-3, 1e-2]
-[models.lightgbm.grid]
-n_estimators = [5, 10]
-num_leaves = 7
-"""
+from tests.specs import TINY
 
 
 @pytest.fixture(scope="session")

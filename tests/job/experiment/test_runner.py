@@ -26,7 +26,7 @@ from job.experiment.status import status
 from job.experiment.verify import verify
 from job.store import Store, failures_prefix, features_key, results_prefix
 from job.training.search import Fit
-from tests.job.experiment.conftest import TINY
+from tests.specs import TINY
 
 
 def run(store: Store, spec: Spec, scratch: Path, **options: object) -> RunReport:
