@@ -50,7 +50,7 @@ def compare(rows: list[dict[str, Any]], published: list[dict[str, Any]], metric:
 
 
 def main() -> int:
-    command = [sys.executable, "-c", "from job.cli import main; main()", "analyze", "summary", *sys.argv[1:], "--json"]
+    command = [sys.executable, "-c", "from job.cli import run; run()", "analyze", "summary", *sys.argv[1:], "--json"]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     published = json.loads((Path(__file__).parent / "published.json").read_text("utf-8"))["results"]
     pairs = compare(rows, published, "balanced_accuracy")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
+import traceback
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -47,8 +49,29 @@ def options(
     """Loan-default experiments: which model and which technique against class imbalance detects defaulters best?"""
 
 
+def run() -> NoReturn:
+    """Run the command line and end the process without taking the interpreter apart.
+
+    The storage library has threads of its own. One that lets go of a Python object while the interpreter is being
+    taken apart aborts the process (SIGABRT), and a run that had done everything would count as failed. By then all is
+    written.
+    """
+    code: int | str | None = EXIT_DONE
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code
+    except BaseException:  # noqa: BLE001 - only with --debug
+        traceback.print_exc()
+        code = EXIT_FAILED
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code if isinstance(code, int) else EXIT_DONE if code is None else EXIT_FAILED)
+
+
 def main() -> None:
-    """Run the command line and end the process with its exit code."""
+    """Run the command line; raises SystemExit with its exit code, where that is not 0."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["ldp"]:  # a container whose entry point is `ldp` is given the whole command by some
         del arguments[0]
@@ -60,7 +83,7 @@ def main() -> None:
     except LdpError as error:
         if debug:
             raise
-        print(f"error: {error.what}\n  {error.remedy}", file=sys.stderr)  # noqa: T201
+        _tell(error)
         sys.exit(error.exit_code)
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -68,12 +91,24 @@ def main() -> None:
     except Exception as error:
         if debug:
             raise
-        print(  # noqa: T201
-            f"error: unforeseen {type(error).__name__}: {error}\n"
-            "  This is a fault of ldp. Run the command again with --debug and report what it prints.",
-            file=sys.stderr,
-        )
+        what = f"unforeseen {type(error).__name__}: {error}"
+        _tell(LdpError(what, "This is a fault of ldp. Run the command again with --debug and report what it prints."))
         sys.exit(EXIT_FAILED)
+
+
+def _tell(error: LdpError) -> None:
+    """Say what is wrong and what to do: in two lines to people, in one record where the log is JSON."""
+    from job.console import Console
+
+    # The environment itself may be what is wrong, so it is not read as settings here.
+    setting = os.environ.get("LDP_LOG_FORMAT")
+    console = Console(log_format="text" if setting == "text" else "json" if setting == "json" else "auto")
+    if not console.json:
+        print(f"error: {error.what}\n  {error.remedy}", file=sys.stderr)  # noqa: T201
+        return
+    # Being stopped is no error: nobody needs to be woken.
+    say = console.warning if isinstance(error, Interrupted) else console.error
+    say("stopped" if isinstance(error, Interrupted) else "command_failed", error.what, remedy=error.remedy)
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:

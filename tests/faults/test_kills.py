@@ -70,7 +70,8 @@ def test_a_real_run_survives_being_stopped_at_random_moments(
         elif how == signal.SIGTERM:
             # Before its first line Python is still loading, and the signal's own action ends it: 143 to a shell too.
             assert running.returncode == (143 if said else -signal.SIGTERM), said
-    assert ldp.run(*RUN)[0] == 0
+    code, said = ldp.run(*RUN)
+    assert code == 0, said
     check(ldp, expected, seed)
     redone += len(ldp.fits()) - len(set(ldp.fits()))
     made += len(ldp.fits())

@@ -117,8 +117,19 @@ def test_what_a_user_can_do_wrong_is_told_in_two_lines(ldp, arguments, code: int
     assert found == code
     assert words in err
     assert "Traceback" not in err
-    if err.startswith("error:"):
-        assert len(err.splitlines()) == 2
+
+
+def test_an_error_is_two_lines_to_people_and_one_record_in_a_log(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    monkeypatch.setenv("LDP_LOG_FORMAT", "text")
+    what, remedy = ldp("data", "process", "taiwan")[2].splitlines()
+    assert what == "error: there is no dataset 'taiwan'"
+    assert remedy == "  did you mean 'taiwan_credit'?"
+    monkeypatch.setenv("LDP_LOG_FORMAT", "json")
+    (record,) = [
+        json.loads(line) for line in ldp("data", "process", "taiwan")[2].splitlines() if "environment" not in line
+    ]
+    assert (record["level"], record["event"]) == ("error", "command_failed")
+    assert (record["message"], record["remedy"]) == ("there is no dataset 'taiwan'", remedy.strip())
 
 
 def test_a_variable_that_cannot_be_used_is_named(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
@@ -142,7 +153,7 @@ def test_a_fault_of_ours_is_told_as_such(ldp, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("job.cli.data.print_json", lambda _: 1 / 0)
     code, _, err = ldp("data", "list", "--json")
     assert code == 1
-    assert err.startswith("error: unforeseen ZeroDivisionError")
+    assert "unforeseen ZeroDivisionError" in err
     assert "--debug" in err
 
 

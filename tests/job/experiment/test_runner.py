@@ -140,7 +140,7 @@ def test_a_damaged_checkpoint_is_named_and_its_fits_are_made_again(
 
 
 def command(root: Path, *arguments: str) -> list[str]:
-    code = "import sys; from job.cli import main; sys.argv[0] = 'ldp'; main()"
+    code = "import sys; from job.cli import run; sys.argv[0] = 'ldp'; run()"
     return [sys.executable, "-c", code, *arguments]
 
 
