@@ -17,17 +17,6 @@ from job.store import Store
 from tests.containers.conftest import USER, Engine
 from tests.specs import STOPPABLE
 
-SPEC = """
-datasets = ["taiwan_credit"]
-techniques = ["baseline", "random_under_sampling", "smote", "threshold_moving"]
-seeds = [1, 2, 3]
-folds = 3
-[models.logistic_regression.grid]
-alpha = [1e-4, 1e-3, 1e-2]
-[models.lightgbm.grid]
-n_estimators = [20, 40]
-num_leaves = [7, 15]
-"""
 SAFE = ("--read-only", "--tmpfs", "/tmp", "--network", "none", "--memory", "1g", "--cap-drop", "ALL")
 
 
