@@ -99,6 +99,9 @@ class WorkerPool:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + 1
@@ -110,15 +113,21 @@ class WorkerPool:
             worker.pipe.close()
         self._workers.clear()
 
-    def run(self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome | Note | None]:
+    def run(
+        self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False, *, alone: bool = False
+    ) -> Iterator[Outcome | Note | None]:
         """Yield outcomes and notes as they come, until all tasks are done or `stopped` says so.
 
         None comes several times a second, so that the caller can look after other things. After `stopped` what is
-        still in the pipes is yielded, and nothing waited for.
+        still in the pipes is yielded, and nothing waited for. With `alone`, one worker is left, and has the machine's
+        memory to itself.
         """
         waiting = deque(tasks)
+        if alone:
+            self._end()
+        count = 1 if alone else self._count
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
-            while waiting and len(self._workers) < self._count:
+            while waiting and len(self._workers) < count:
                 self._workers.append(self._start())
             for worker in self._workers:
                 if waiting and worker.task is None:
