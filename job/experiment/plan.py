@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from job.data.processed import ProcessedInfo, describe_processed
+from job.data.processed import describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.experiment.costs import distinct_fits, item_cpu_seconds
 from job.experiment.items import items_of
+from job.experiment.memory import MIB, run_bytes
 from job.experiment.spec import Spec
 from job.store import Store
 from job.training.unit import Unit
@@ -103,16 +104,6 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
         sum(spec.fits(unit) for unit in units),
         sum(distinct_fits(spec, item) + len(item) for item in items),
         sum(item_cpu_seconds(spec, item, ready[item[0].dataset]) for item in items) / 3600,
-        memory_mib(ready, workers),
+        run_bytes(spec, units, ready, workers) / MIB,
         workers,
     )
-
-
-def memory_mib(datasets: dict[str, ProcessedInfo], workers: int) -> float:
-    """Estimate the peak memory in MiB: libraries in each process, and the largest dataset's working copies.
-
-    A worker holds the training rows of one fold before and after resampling and a model's own binned copy of them; the
-    feature matrix itself is memory-mapped and shared.
-    """
-    largest = max((4 * info.rows * info.features for info in datasets.values()), default=0) / 2**20
-    return 250 + largest + workers * (280 + 3.5 * largest)

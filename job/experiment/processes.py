@@ -15,10 +15,13 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
 from job.errors import ProcessedDataInvalid
 from job.experiment.executions import Execution
 from job.experiment.flight import Failed, FitMade, Made, ScratchFull, Task
+from job.experiment.machine import available_bytes
+from job.experiment.memory import MIB, worker_bytes, workers_that_fit
 from job.experiment.scratch import scratch_directory
 from job.experiment.shards import Shard
 from job.experiment.workers import Outcome, WorkerPool
@@ -68,10 +71,15 @@ class Options:
 
 
 def processes(
-    store: Store, execution: Execution, tasks: tuple[Task, ...], options: Options, infos: Mapping[str, ProcessedInfo]
+    store: Store,
+    execution: Execution,
+    tasks: tuple[Task, ...],
+    options: Options,
+    infos: Mapping[str, ProcessedInfo],
+    console: Console,
 ) -> AbstractContextManager[Pool]:
     """Return the real pool: worker processes over memory-mapped features in a scratch directory."""
-    return _Processes(store, execution, tasks, options, infos)
+    return _Processes(store, execution, tasks, options, infos, console)
 
 
 @dataclass(frozen=True)
@@ -158,7 +166,9 @@ class _Processes(AbstractContextManager["_Processes"]):
         tasks: tuple[Task, ...],
         options: Options,
         infos: Mapping[str, ProcessedInfo],
+        console: Console,
     ) -> None:
+        self._console = console
         self._store, self._execution, self._options, self._infos = store, execution, options, infos
         self._tasks = tasks
         self._stack = ExitStack()
@@ -173,10 +183,27 @@ class _Processes(AbstractContextManager["_Processes"]):
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
-            count = min(self._options.workers, len(self._tasks))
+            count = self._count(units)
             self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,)))
             self._stack = self._stack.pop_all()
         return self
+
+    def _count(self, units: Sequence[Unit]) -> int:
+        """Return how many workers to start: no more than there are work items, nor than fit into the memory."""
+        asked = min(self._options.workers, len(self._tasks))
+        each = max(worker_bytes(self._execution.spec, unit, self._infos[unit.dataset]) for unit in units)
+        available = available_bytes()
+        count = workers_that_fit(asked, each, available)
+        free = "unknown" if available is None else f"{available / MIB:,.0f} MiB"
+        words = f"{count} workers of about {each / MIB:,.0f} MiB each; free memory: {free}"
+        fields = {"workers": count, "asked": asked, "worker_mib": each // MIB}
+        if count < asked:
+            self._console.warning("memory_short", f"memory allows {count} of {asked} workers: {words}", **fields)
+        elif available is not None and each > available:
+            self._console.warning("memory_short", f"memory may run out: {words}", **fields)
+        else:
+            self._console.detail("workers", words, **fields)
+        return count
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()

@@ -204,7 +204,9 @@ class _Run:
                 self.options.checkpoint_s,
             )  # fmt: skip
             self._watch_notices(stack, stop, flight)
-            pool = stack.enter_context(self.means.pool(self.store, self.execution, tasks, self.options, self.infos))
+            pool = stack.enter_context(
+                self.means.pool(self.store, self.execution, tasks, self.options, self.infos, self.console)
+            )
             progress = stack.enter_context(self.console.progress(self.execution.id, len(units)))
             flight.begin(tasks, failed)
             try:

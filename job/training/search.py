@@ -87,8 +87,18 @@ class SearchResult:
     shared_cpu_seconds: float
 
 
-Memory: TypeAlias = "dict[tuple[str, Key, str], Fit]"
-"""Fits by what determines them: the fold's arrays, the candidate, the scoring."""
+@dataclass(frozen=True)
+class Memory:
+    """What was fitted before on folds that may turn out to be the same, by what determines it.
+
+    Attributes
+    ----------
+    fits : dict of (fold identity, candidate's key, scoring) to Fit
+    refits : dict of (fold identity, candidate's key) to Fitted
+    """
+
+    fits: dict[tuple[str, Key, str], Fit] = field(default_factory=dict)
+    refits: dict[tuple[str, Key], Fitted] = field(default_factory=dict)
 
 
 def first_maximum(fold_scores: Array) -> int:
@@ -117,8 +127,8 @@ def search(
     sampler : str
         What resampled the folds.
     seed : int
-    memory : dict, optional
-        Fits of searches on folds that may turn out to be the same; read and added to.
+    memory : Memory, optional
+        Read and added to.
     on_fit : callable
         Told of each demand's fits as they are finished.
     """
@@ -142,20 +152,29 @@ def search(
                     if want.ledger.demand.keep_scores:
                         want.ledger.kept[want.place] = fitted.prediction.score
                     if memory is not None:
-                        memory[identity, key_of(fitted.candidate), want.ledger.demand.scoring] = fit
+                        memory.fits[identity, key_of(fitted.candidate), want.ledger.demand.scoring] = fit
                     on_fit(want.ledger.demand.name, want.place, fit)
         _share_bins(trainer, wanted)
     return {ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed) for ledger in ledgers}
 
 
-def predict_once(trainer: Trainer, model: ModelName, points: Iterable[Candidate]) -> dict[Key, Fitted]:
-    """Fit candidates, each piece once, and return what each of them predicts, by :func:`key_of`."""
+def predict_once(
+    trainer: Trainer, model: ModelName, points: Iterable[Candidate], *, memory: Memory | None = None, identity: str = ""
+) -> dict[Key, Fitted]:
+    """Fit candidates, each piece once, and return what each of them predicts, by :func:`key_of`.
+
+    Parameters
+    ----------
+    memory : Memory, optional
+        Read and added to; `identity` is the fold's.
+    """
     distinct = {key_of(point): point for point in (without_weight(model, point) for point in points)}
-    return {
-        key_of(fitted.candidate): fitted
-        for family in families(model, distinct.values())
-        for fitted in trainer.fit(family)
-    }
+    refits = {} if memory is None else memory.refits
+    found = {key: refits[identity, key] for key in distinct if (identity, key) in refits}
+    for family in families(model, [point for key, point in distinct.items() if key not in found]):
+        for fitted in trainer.fit(family):
+            found[key_of(fitted.candidate)] = refits[identity, key_of(fitted.candidate)] = fitted
+    return found
 
 
 class _Ledger:
@@ -215,7 +234,7 @@ def _remember(
     """Take from memory what it has, and take it off the list of what is wanted."""
     for key, wants in list(wanted.items()):
         for want in list(wants):
-            fit = memory.get((identity, key, want.ledger.demand.scoring))
+            fit = memory.fits.get((identity, key, want.ledger.demand.scoring))
             if fit is None or want.ledger.demand.keep_scores:
                 continue
             want.ledger.take(want.place, fit, shared=True)

@@ -156,7 +156,7 @@ def run_units(
     for unit in grids:
         batches.setdefault(sampler_of(unit.technique), []).append(unit)
     cache = cache or FoldCache(None)
-    memory: Memory | None = {} if len(batches) > 1 else None
+    memory = Memory() if len(batches) > 1 else None
     for sampler, units in batches.items():
         try:
             check_sampler(sampler, splits, target)
@@ -227,7 +227,8 @@ class _Batch:
         refit = self.prepare(self.splits.refit)
         trainer = Trainer(self.model, refit, sampler=self.sampler, seed=self.seed)
         winners = [without_weight(self.model, demand.points[result.best_index]) for demand, result, _ in going]
-        predicted = predict_once(trainer, self.model, winners)
+        identity = "" if self.memory is None else refit.identity
+        predicted = predict_once(trainer, self.model, winners, memory=self.memory, identity=identity)
         # Folds that an earlier attempt was through with are counted at what the others took.
         prepared_s = sum(self.prepared.values()) / len(self.prepared) * (len(self.splits.folds) + 1)
         shared_s = prepared_s + trainer.binning_cpu_seconds
