@@ -281,8 +281,8 @@ def _rounded(value: Spread) -> dict[str, float]:
 
 
 _HOW_TO_READ = (
-    "Medians over the rounds, [least – greatest]. CPU seconds are what the work costs; wall seconds depend on what else "
-    "the machine does."
+    "Medians over the rounds, [least – greatest]. CPU seconds are what the work costs; wall seconds depend on what "
+    "else the machine does."
 )
 
 

@@ -64,9 +64,11 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
         if standing is not None:
             return ProcessReport(standing, up_to_date=True)
     key = require_raw(store, name, source_of(name))
-    # Before the file is read: should it change meanwhile, the next run sees another checksum and processes it anew.
-    raw_sha256 = _sha256(store, key)
-    derived = definition.derive(read_raw(store, key, definition.columns))
+    raw = read_raw(store, key, definition.columns)
+    # Of the bytes that were read: should the file change meanwhile, the next run sees another and processes it anew.
+    raw_sha256 = raw.sha256
+    derived = definition.derive(raw)
+    del raw
     _check_classes(store.where(key), derived.target)
     columns: dict[str, Any] = dict(derived.features) | label_columns(derived.target, derived.group, derived.time)
     info = ProcessedInfo(
