@@ -108,13 +108,6 @@ class WrongRow(Exception):
     """A row cannot be used; the message says in what way."""
 
 
-@dataclass(frozen=True)
-class _Parsed:
-    rows: int
-    numbers: Mapping[str, Any]  # pyarrow float64 arrays, or string arrays
-    texts: Mapping[str, Any]  # pyarrow dictionary arrays
-
-
 def parse_side_by_side(file: BinaryIO, layout: Layout) -> Cells:
     """Parse the rows of a file from its position on, block by block, on all processors.
 
@@ -125,8 +118,8 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> Cells:
     """
     parser = _Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
-    waiting: deque[Future[_Parsed]] = deque()
-    parsed: list[_Parsed] = []
+    waiting: deque[Future[Any]] = deque()
+    parsed: list[Any] = []
     try:
         with ThreadPoolExecutor(threads) as pool:
             try:
@@ -195,7 +188,7 @@ def _row_end(data: bytes, quotes: int) -> tuple[int, int]:
     (int, int)
         How many bytes of `data` end there, 0 where there is no such place; and the quotation marks behind it.
     """
-    total = quotes + int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord('"')))
+    total = quotes + int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord('"')))  # quicker than bytes.count
     end, behind = len(data), 0
     for _ in range(TRIES):
         before = max(data.rfind(b"\n", 0, end), data.rfind(b"\r", 0, end)) + 1
@@ -241,8 +234,10 @@ class _Parser:
             self.wrong.append(row.text)
         return "skip"
 
-    def block(self, block: bytes) -> _Parsed:
-        """Parse a block of whole rows and :attr:`last_row`.
+    def block(self, block: bytes) -> Any:
+        """Parse a block of whole rows and :attr:`last_row` into a record batch.
+
+        Numbers come first, as float64 or, where some are not plain, as strings; then names, as dictionary arrays.
 
         Raises
         ------
@@ -260,32 +255,28 @@ class _Parser:
             found = self.careful(table.slice(0, rows))
         return found
 
-    def _plain(self, table: Any) -> _Parsed | None:
+    def _plain(self, table: Any) -> Any:
         """Return what was parsed if all of it is plain; None where :meth:`careful` must look at it."""
-        rows = table.num_rows - 1
-        if rows < 0:
+        (batch,) = table.to_batches() or [None]
+        if batch is None:
             raise Odd("a row does not end where it seems to end")
-        texts = {}
+        rows, numbers = batch.num_rows - 1, len(self._layout.numbers)
         empty: Any = True
-        for name, place in self._layout.texts.items():
-            column = table[self._names[place]].chunk(0)
+        for column in batch.columns[numbers:]:
             known = len(column.dictionary) - 1
             # The last row's value was not seen before it, so nothing else can have been taken for it.
             if column.indices[rows].as_py() != known or column.dictionary[known].as_py() != _END:
                 raise Odd("a row does not end where it seems to end")
-            values = column.dictionary.slice(0, known)
-            texts[name] = pa.DictionaryArray.from_arrays(column.indices.slice(0, rows), values)
             if empty is not False:
-                blank = [i for i, value in enumerate(values.to_pylist()) if not value.strip()]
-                empty = empty & np.isin(texts[name].indices.to_numpy(), blank) if blank else False
-        numbers = {name: table[self._names[i]].chunk(0).slice(0, rows) for name, i in self._layout.numbers.items()}
+                blank = [i for i, value in enumerate(column.dictionary.to_pylist()) if not value.strip()]
+                empty = empty & np.isin(column.indices.to_numpy(), blank) if blank else False
         if empty is not False:
-            for values in numbers.values():
-                empty = empty & values.is_null().to_numpy(zero_copy_only=False)
-        return None if np.any(empty) else _Parsed(rows, numbers, texts)
+            for column in batch.columns[:numbers]:
+                empty = empty & column.is_null().to_numpy(zero_copy_only=False)
+        return None if np.any(empty) else batch.slice(0, rows)
 
-    def careful(self, table: Any) -> _Parsed:
-        """Return the needed cells of text columns without surrounding blanks, and without empty rows and footers.
+    def careful(self, table: Any) -> Any:
+        """Return the needed cells without surrounding blanks, and without empty rows and footers, as a record batch.
 
         Raises
         ------
@@ -304,28 +295,27 @@ class _Parser:
                 raise WrongRow("a row has none of the needed cells")
             keep = pc.invert(empty)
             cells = {name: values.filter(keep) for name, values in cells.items()}
-        texts = {name: cells[name].dictionary_encode() for name in self._layout.texts}
-        numbers = {name: cells[name] for name in self._layout.numbers}
-        return _Parsed(len(next(iter(cells.values()))), numbers, texts)
+        cells |= {name: cells[name].dictionary_encode() for name in self._layout.texts}
+        return pa.RecordBatch.from_arrays(list(cells.values()), list(cells))
 
 
 def _flat(column: Any) -> Any:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _joined(parsed: Sequence[_Parsed], layout: Layout) -> Cells:
+def _joined(batches: Sequence[Any], layout: Layout) -> Cells:
+    numbers: dict[str, list[NumberPiece]] = {}
+    for i, name in enumerate(layout.numbers):
+        stretches = itertools.groupby((batch.column(i) for batch in batches), key=lambda piece: piece.type)
+        numbers[name] = [_stretch(name, kind, list(pieces)) for kind, pieces in stretches]
     texts = {}
-    for name in layout.texts:
-        chunks = pa.chunked_array([part.texts[name] for part in parsed], pa.dictionary(pa.int32(), pa.string()))
+    for i, name in enumerate(layout.texts, len(numbers)):
+        chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
         chunks = chunks.unify_dictionaries().chunks
         codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks]) if chunks else np.empty(0, np.int32)
         values = chunks[0].dictionary.to_pylist() if chunks else []
-        texts[name] = Texts(codes, tuple(value.strip() for value in values))
-    numbers: dict[str, list[NumberPiece]] = {}
-    for name in layout.numbers:
-        stretches = itertools.groupby((part.numbers[name] for part in parsed), key=lambda piece: piece.type)
-        numbers[name] = [_stretch(name, kind, list(pieces)) for kind, pieces in stretches]
-    return Cells(sum(part.rows for part in parsed), numbers, texts)
+        texts[name] = Texts(codes, tuple("" if value == _END else value.strip() for value in values))
+    return Cells(sum(batch.num_rows for batch in batches), numbers, texts)
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
