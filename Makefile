@@ -57,6 +57,10 @@ lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict $(PACKAGES)
 
+.PHONY: bench
+bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (ARGS=process runs one, with its options)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite the code in the project's style
 	@$(BIN)/ruff format .
