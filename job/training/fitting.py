@@ -156,7 +156,7 @@ class Trainer:
         for name in ("n_estimators", "class_weight", "importance_type", "objective"):
             parameters.pop(name)
         parameters |= {"objective": "binary", **_BINS}
-        data = self._lightgbm_data(weights)
+        data = self.lightgbm_data(weights)
         booster = lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
         for candidate in family:
             rounds = self._size(candidate)
@@ -164,7 +164,8 @@ class Trainer:
             # LGBMClassifier takes the larger of 1 − score and score, the first where they are equal.
             yield Prediction(score, (score > 1.0 - score).astype(np.int8), score)
 
-    def _lightgbm_data(self, weights: Array | None) -> Any:
+    def lightgbm_data(self, weights: Array | None) -> Any:
+        """Return the binned training rows as LightGBM takes them, with the weight of each row or without."""
         # LightGBM cannot take weights back once they are set, and treats weights of 1 as none.
         if weights is None or np.all(weights == 1):
             return self._plain_bins
@@ -190,7 +191,7 @@ class Trainer:
         import xgboost
 
         estimator = self._build(family[-1])
-        bins = self._xgboost_bins(estimator.max_bin)
+        bins = self.xgboost_bins(estimator.max_bin)
         parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
         booster = xgboost.train(
             parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
@@ -206,7 +207,8 @@ class Trainer:
             if i < len(family) - 1:
                 done, margin = rounds, booster.predict(rows, iteration_range=span, output_margin=True)
 
-    def _xgboost_bins(self, max_bin: int | None) -> Any:
+    def xgboost_bins(self, max_bin: int | None) -> Any:
+        """Return the binned training rows as XGBoost takes them."""
         # XGBoost's bins depend on max_bin and on sample weights, which no unit uses; the class's weight is no such.
         import xgboost
 

@@ -1,0 +1,399 @@
+"""The search engine against a naive grid search, and against the floor: the fits and resamplings nobody can avoid.
+
+    python -m benchmarks search --data taiwan_credit.csv    # on the real file; --folds 1 is quicker
+    python -m benchmarks search                             # on a sample
+
+Three sides run in one process on one core, in turns, fit by fit: whenever the engine has made a fit, the same one is
+made **bare** (the library's own fit on arrays and bins that lie ready), and for a random sample of candidates the way
+a **naive** grid search makes it (clone the imbalanced-learn pipeline, fit it on the fold, score it). A machine that is
+busy is so for all three. Each of the measured folds is one round: its CPU seconds times the number of folds, plus the
+refit.
+
+- *naive*: measured whole with ``--share 1``; otherwise the mean of the sample times the number of candidates, by model
+  and technique. Its standard error is given.
+- *engine*: everything that :func:`job.training.unit.run_units` does, prepared folds shared by way of a scratch
+  directory as among workers; whoever needs a fold first pays for it.
+- *floor*: each distinct fit once, each imputation, scaling and resampling once, each set of bins once. No predictions,
+  no scores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, publish, ratio
+from job.experiment.items import items_of
+from job.experiment.spec import Spec, read_spec
+from job.experiment.workers import numeric_environment
+from job.training import models
+from job.training.candidates import CEILINGS, NESTED, Candidate, families, key_of, without_weight
+from job.training.fitting import Trainer
+from job.training.preparation import FoldCache, PreparedFold
+from job.training.search import Fit, Place
+from job.training.splits import Fold, split
+from job.training.techniques import chain, resample, sampler_of
+from job.training.unit import Unit, run_units
+
+PACKAGES = ("numpy", "scikit-learn", "imbalanced-learn", "xgboost-cpu", "lightgbm")
+SIDES = ("naive", "engine", "floor")
+DATASET = "taiwan_credit"
+# The model whose units need each resampled fold first, as among workers that start with the longest work.
+ORDER = ("xgboost", "random_forest", "mlp", "lightgbm", "logistic_regression")
+
+
+# ── one work item, in a process of its own ──────────────────────────────────────────────────────────────────────────
+
+
+class Observer:
+    """Looks over the engine's shoulder: repeats each of its fits bare, and a sample of them the naive way."""
+
+    def __init__(self, spec: Spec, units: Sequence[Unit], X: Any, target: Any, share: float, folds: int) -> None:
+        self.spec, self.units, self.X, self.target = spec, units, X, target
+        self.share = share
+        self.model = units[0].model
+        self.sampler = sampler_of(units[0].technique)
+        self.seed = units[0].seed
+        self.rng = random.Random(f"{self.model} {self.sampler}")
+        protocol = spec.protocol
+        self.splits = split(target, seed=self.seed, folds=protocol.folds, test_share=protocol.test_share)
+        self.measured = range(folds)
+        self.points = {unit: list(_points(spec, unit)) for unit in units}
+        self.engine: dict[int, float] = defaultdict(float)
+        self.floor: dict[int, float] = defaultdict(float)
+        self.naive: dict[int, list[float]] = defaultdict(list)
+        self.mark = time.process_time()
+        self.fold: tuple[int, PreparedFold] | None = None
+        self.bare_fits: set[tuple[int, Any]] = set()
+        self.seen: dict[int, set[Any]] = defaultdict(set)
+        self.members = {
+            key_of(point): family
+            for family in families(self.model, list(self._distinct().values()))
+            for point in family
+        }
+
+    def _distinct(self) -> dict[Any, Candidate]:
+        found = [without_weight(self.model, point) for points in self.points.values() for point in points]
+        return {key_of(point): point for point in found}
+
+    def known(self) -> dict[Unit, dict[Place, Fit]]:
+        """Tell the engine that the folds that are not measured are done."""
+        others = [f for f in range(self.spec.protocol.folds) if f not in self.measured]
+        return {
+            unit: {(c, f): Fit(0.5, 0.0) for f in others for c in range(len(points))}
+            for unit, points in self.points.items()
+        }
+
+    def fitted(self, unit: Unit, place: Place, _fit: Fit) -> None:
+        """Book what the engine took since the last time, then do the same work the other ways."""
+        now = time.process_time()
+        c, f = place
+        self.engine[f] += now - self.mark
+        point = without_weight(self.model, self.points[unit][c])
+        if self.fold is None or self.fold[0] != f:
+            self.fold = (f, self._prepare_bare(f, self.splits.folds[f]))
+        self._fit_bare(f, point)
+        if self.rng.random() < self.share:
+            self.naive[f].append(self._fit_naive(self.splits.folds[f], unit, self.points[unit][c]))
+        self.mark = time.process_time()
+
+    def _prepare_bare(self, f: int, fold: Fold) -> PreparedFold:
+        """Impute and scale as scikit-learn does; what is resampled is paid for by the first model that needs it."""
+        from sklearn.impute import SimpleImputer
+        from sklearn.preprocessing import StandardScaler
+
+        pays = self.model == ORDER[0] or not self._shared()
+        start = time.process_time()
+        imputer, scaler = SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
+        X = np.ascontiguousarray(scaler.fit_transform(imputer.fit_transform(self.X[fold.train])))
+        valid = np.ascontiguousarray(scaler.transform(imputer.transform(self.X[fold.valid])))
+        y = self.target[fold.train]
+        for sampler in chain(self.sampler)[1:]:
+            X, y = resample(sampler, X, y, self.seed)
+        spent = time.process_time() - start
+        self.floor[f] += spent if pays else 0.0
+        made = PreparedFold(X, y, valid, self.target[fold.valid], 0.0)
+        self.trainer = Trainer(self.model, made, sampler=self.sampler, seed=self.seed)
+        return made
+
+    def _shared(self) -> bool:
+        return any(self.model != ORDER[0] and name == ORDER[0] for name in self.spec.models)
+
+    def _fit_bare(self, f: int, point: Candidate) -> None:
+        family = self.members[key_of(point)]
+        largest = family[-1] if self.model in NESTED else family[0]
+        if (f, key_of(largest)) in self.bare_fits:
+            return
+        self.bare_fits.add((f, key_of(largest)))
+        assert self.fold is not None
+        self.floor[f] += self._bare_seconds(self.fold[1], largest, family)
+
+    def _bare_seconds(self, fold: PreparedFold, point: Candidate, family: Sequence[Candidate]) -> float:
+        """Return the CPU seconds of the library's own fit; with bins, only those that nobody has made yet."""
+        estimator = models.build(self.model, point, sampler=self.sampler, target=fold.y_train, seed=self.seed)
+        start = time.process_time()
+        with models.quiet():
+            if self.model == "xgboost":
+                import xgboost
+
+                bins = self.trainer.xgboost_bins(estimator.max_bin)
+                parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
+                xgboost.train(parameters, bins, num_boost_round=estimator.n_estimators, verbose_eval=False)
+                return time.process_time() - start
+            weights = models.sample_weights(self.model, point, fold.y_train)
+            if self.model == "lightgbm":
+                import lightgbm
+
+                parameters = {k: v for k, v in estimator.get_params().items() if k not in ("n_estimators", "objective")}
+                data = self.trainer.lightgbm_data(weights)
+                parameters = {**parameters, "objective": "binary", "feature_pre_filter": False}
+                lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
+                return time.process_time() - start
+            estimator.fit(fold.X_train, fold.y_train, **({} if weights is None else {"sample_weight": weights}))
+        spent = time.process_time() - start
+        if self.model in CEILINGS and estimator.n_iter_ >= estimator.max_iter and len(family) > 1:
+            spent += self._bare_seconds(fold, family[1], family[1:])  # it did not converge: the next one is needed
+        return spent
+
+    def _fit_naive(self, fold: Fold, unit: Unit, point: Candidate) -> float:
+        """Return the CPU seconds of one fit of ``GridSearchCV`` over the pipeline, scored."""
+        from sklearn.base import clone
+        from sklearn.metrics import get_scorer
+
+        pipeline = _pipeline(unit, point, self.target[fold.train])
+        scorer = get_scorer(self.spec.protocol.scoring)
+        start = time.process_time()
+        with models.quiet(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            made = clone(pipeline).fit(self.X[fold.train], self.target[fold.train])
+            scorer(made, self.X[fold.valid], self.target[fold.valid])
+        return time.process_time() - start
+
+    def refit(self, results: Sequence[Any]) -> tuple[float, float, float]:
+        """Return what the refits took: naive (from the sample's mean), engine, floor."""
+        engine = time.process_time() - self.mark
+        self.fold = None
+        fold = self._prepare_bare(-1, self.splits.refit)
+        winners = {}
+        for result in results:
+            point = without_weight(self.model, result.candidates[result.best_index])
+            winners[key_of(point)] = point
+        floor = self.floor.pop(-1) + sum(self._bare_seconds(fold, point, [point]) for point in winners.values())
+        naive = len(self.units) * statistics.fmean([s for sample in self.naive.values() for s in sample])
+        return naive, engine, floor
+
+
+def _points(spec: Spec, unit: Unit) -> Sequence[Candidate]:
+    from job.training.candidates import candidates
+
+    return candidates(spec.grid(unit))
+
+
+def _pipeline(unit: Unit, point: Candidate, target: Any) -> Any:
+    from imblearn.combine import SMOTETomek
+    from imblearn.over_sampling import SMOTE
+    from imblearn.pipeline import Pipeline
+    from imblearn.under_sampling import RandomUnderSampler, TomekLinks
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
+
+    sampler = sampler_of(unit.technique)
+    smote = SMOTE(k_neighbors=3, random_state=unit.seed)
+    steps = {
+        "none": "passthrough",
+        "random_under_sampling": RandomUnderSampler(random_state=unit.seed),
+        "smote": smote,
+        "smote_tomek": SMOTETomek(smote=smote, tomek=TomekLinks(sampling_strategy="all"), random_state=unit.seed),
+    }
+    return Pipeline(
+        [
+            ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
+            ("scale", StandardScaler()),
+            ("resample", steps[sampler]),
+            ("model", models.build(unit.model, point, sampler=sampler, target=target, seed=unit.seed)),
+        ]
+    )
+
+
+def run_item(place: Path, spec: Spec, units: Sequence[Unit], share: float, folds: int) -> dict[str, Any]:
+    """Run one work item all three ways; return for each measured fold what each side would take for all folds."""
+    X, target = np.load(place / "X.npy", mmap_mode="r"), np.load(place / "y.npy")
+    scratch = place / "scratch"
+    (scratch / "folds").mkdir(parents=True, exist_ok=True)
+    _warm(units[0].model, X, target)
+    observer = Observer(spec, units, X, target, share, folds)
+    observer.mark = time.process_time()
+    results = list(
+        run_units(
+            {unit: spec.grid(unit) for unit in units},
+            spec.protocol,
+            X,
+            target,
+            FoldCache(scratch),
+            known=observer.known(),
+            on_fit=observer.fitted,
+        )
+    )
+    naive_refit, engine_refit, floor_refit = observer.refit(results)
+    count, k = sum(len(points) for points in observer.points.values()), spec.protocol.folds
+    rounds = [
+        {
+            "naive": k * count * statistics.fmean(observer.naive[f]) + naive_refit,
+            "engine": k * observer.engine[f] + engine_refit,
+            "floor": k * observer.floor[f] + floor_refit,
+        }
+        for f in observer.measured
+    ]
+    sample = [seconds for f in observer.measured for seconds in observer.naive[f]]
+    error = statistics.stdev(sample) / math.sqrt(len(sample)) / statistics.fmean(sample) if len(sample) > 1 else None
+    return {"rounds": rounds, "sampled": len(sample), "of": count * len(observer.measured), "error": error}
+
+
+def _warm(model: Any, X: Any, target: Any) -> None:
+    """Load the libraries before anything is timed."""
+    from job.training.unit import Protocol, run_unit
+
+    small = np.r_[np.flatnonzero(target == 1)[:100], np.flatnonzero(target == 0)[:200]]
+    grid = {"max_iter": [5]} if model in CEILINGS else {"n_estimators": [2]}
+    unit = Unit(DATASET, model, "smote_tomek", 1)
+    run_unit(unit, grid, Protocol(folds=2), np.asarray(X)[small], target[small])
+
+
+# ── all work items, and what comes of them ──────────────────────────────────────────────────────────────────────────
+
+
+def work(spec: Spec, seed: int) -> list[tuple[Unit, ...]]:
+    """Return the work items of one seed, those of different samplers apart."""
+    units = [unit for unit in spec.units() if unit.dataset == DATASET and unit.seed == seed]
+    found = [
+        tuple(unit for unit in item if sampler_of(unit.technique) == sampler)
+        for item in items_of(units)
+        for sampler in dict.fromkeys(sampler_of(unit.technique) for unit in item)
+    ]
+    return sorted(found, key=lambda item: ORDER.index(item[0].model))
+
+
+def case(name: str, found: Sequence[dict[str, Any]], claims: dict[str, tuple[str, str, dict[str, float]]]) -> Case:
+    """Add items up, round by round."""
+    rounds = len(found[0]["rounds"])
+    runs = {
+        side: [Measurement(sum(item["rounds"][r][side] for item in found), 0.0, 0.0) for r in range(rounds)]
+        for side in SIDES
+    }
+    sampled, of = (sum(item[what] for item in found) for what in ("sampled", "of"))
+    notes = {
+        "naive": "measured whole" if sampled == of else f"extrapolated from {sampled} of {of} fits",
+        "engine": "everything `run_units` does",
+        "floor": "distinct fits, resamplings and bins, bare",
+    }
+    sides = tuple(Side(side, (), notes[side]) for side in SIDES)
+    made = tuple(Claim(what, ratio(runs, of_, to), **limit) for what, (of_, to, limit) in claims.items())
+    errors = [item["error"] for item in found if item["error"] is not None]
+    checks = (f"standard error of the naive side's mean, by item: at most {100 * max(errors):.0f} %",) if errors else ()
+    return Case(name, sides, runs, made, checks if sampled < of else ())
+
+
+def cases(found: dict[tuple[Unit, ...], dict[str, Any]], *, limits: bool) -> list[Case]:
+    """Return the tables: all units, the groups that matter, each item."""
+
+    def claims(naive: float | None, floor: float | None) -> dict[str, tuple[str, str, dict[str, float]]]:
+        return {
+            "naive / engine": ("naive", "engine", {"at_least": naive} if limits and naive else {}),
+            "engine / floor": ("engine", "floor", {"at_most": floor} if limits and floor else {}),
+        }
+
+    tomek = [item for item in found if item[0].technique == "smote_tomek"]
+    made = [case(f"all {sum(map(len, found))} units of one seed", list(found.values()), claims(2.8, 1.05))]
+    if tomek:
+        made.append(case("the SMOTE-Tomek units together", [found[item] for item in tomek], claims(4.0, None)))
+    for item, one in found.items():
+        techniques = " + ".join(unit.technique for unit in item)
+        hardest = (item[0].model, techniques) == ("xgboost", "smote_tomek")
+        made.append(case(f"{item[0].model} × {techniques}", [one], claims(6.5 if hardest else None, None)))
+    return made
+
+
+def prepare_data(place: Path, raw: Path | None, rows: int) -> None:
+    """Process the raw file, or a sample, and lay its arrays where the items find them."""
+    import shutil
+
+    from job.console import Console
+    from job.data.processed import load_processed
+    from job.data.processing import process
+    from job.data.samples import write_sample
+    from job.store import Store
+
+    store = Store.open(str(place / "data"))
+    if raw is None:
+        write_sample(store, DATASET, rows=rows, seed=1)
+    else:
+        (place / "data" / "data" / "raw").mkdir(parents=True)
+        shutil.copy(raw, place / "data" / "data" / "raw" / f"{DATASET}.csv")
+    process(store, DATASET, Console.silent())
+    data = load_processed(store, DATASET)
+    np.save(place / "X.npy", data.X)
+    np.save(place / "y.npy", data.target)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks search", description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, metavar="FILE", help="the raw Taiwan file; a sample without it")
+    parser.add_argument("--spec", default="thesis")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rows", type=int, default=30_000, help="of the sample")
+    parser.add_argument("--folds", type=int, help="how many folds to measure (default: all)")
+    parser.add_argument("--share", type=float, default=0.1, help="of the naive fits that are measured (default: 0.1)")
+    parser.add_argument("--model", action="append", help="only this model; may be repeated")
+    parser.add_argument("--item", help=argparse.SUPPRESS)
+    parser.add_argument("--place", type=Path, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    spec = read_spec(options.spec)
+    folds = options.folds or spec.protocol.folds
+    items = [item for item in work(spec, options.seed) if not options.model or item[0].model in options.model]
+    if options.item is not None:
+        print(json.dumps(run_item(options.place, spec, items[int(options.item)], options.share, folds)))
+        return 0
+    given = "" if options.data is None else f" --data {options.data.name}"
+    command = f"python -m benchmarks search{given} --folds {folds} --share {options.share:g} --seed {options.seed}"
+    about = circumstances(command, PACKAGES)
+    found = {}
+    with tempfile.TemporaryDirectory() as place:
+        prepare_data(Path(place), options.data, options.rows)
+        for i, item in enumerate(items):
+            found[item] = _in_a_process([*sys.argv[1:], "--item", str(i), "--place", place])
+            figures = ", ".join(
+                f"{side} {statistics.fmean(r[side] for r in found[item]['rounds']):.1f} CPU s" for side in SIDES
+            )
+            print(f"  {item[0]}{' and more' if len(item) > 1 else ''}: {figures}", file=sys.stderr)
+    # Limits are about the published grids on the real data.
+    limits = options.data is not None and spec.name == "thesis" and not options.model
+    return publish("search", about, cases(found, limits=limits))
+
+
+def _in_a_process(arguments: Sequence[str]) -> dict[str, Any]:
+    environment = {**os.environ, **numeric_environment()}
+    command = [sys.executable, "-m", "benchmarks.search", *arguments]
+    told = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
