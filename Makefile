@@ -137,15 +137,17 @@ deploy: setup-infra ## Everything: the stack if there is none, then build, push,
 	$(MAKE) docker-build; $(MAKE) docker-push; $(MAKE) apply IMAGE_TAG=$$tag
 
 # Only what is installed on Linux: the pinned requirements cover other systems too.
-SBOM_REQUIREMENTS = $(BIN)/uv pip compile --quiet --no-deps --no-header --generate-hashes --python-platform linux --python-version 3.12
+LINUX_ONLY = $(BIN)/uv pip compile --quiet --no-deps --no-header --generate-hashes --python-platform linux --python-version 3.12
+build/sbom-cpu.cdx.json: requirements.txt
+build/sbom-gpu.cdx.json: requirements-gpu.txt
+build/sbom-%.cdx.json: pyproject.toml $(VENV)/.dev
+	@mkdir -p build
+	@$(LINUX_ONLY) $(filter requirements%,$^) -o build/requirements-$*.txt
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements build/requirements-$*.txt --pyproject pyproject.toml --output-reproducible -o $@
+	@echo "wrote $@"
 
 .PHONY: sbom
-sbom: setup $(VENV)/.dev ## Each image's Python packages with versions and hashes, CycloneDX, in build/
-	@mkdir -p build
-	@$(SBOM_REQUIREMENTS) requirements.txt -o build/cpu.txt
-	@$(SBOM_REQUIREMENTS) requirements-gpu.txt -o build/gpu.txt
-	@for mode in cpu gpu; do $(BIN)/cyclonedx-py requirements build/$$mode.txt --pyproject pyproject.toml \
-	  --output-reproducible -o build/sbom-$$mode.cdx.json; echo "wrote build/sbom-$$mode.cdx.json"; done
+sbom: build/sbom-cpu.cdx.json build/sbom-gpu.cdx.json ## What is in each image: packages, versions, hashes, as CycloneDX in build/
 
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)
