@@ -81,12 +81,10 @@ packages, = glob.glob("/opt/ldp/lib/python3.*/site-packages")
 sources = [os.path.join(p, n) for p, _, names in os.walk(packages) for n in names if n.endswith(".py")]
 missing = [s for s in sources if not os.path.exists(importlib.util.cache_from_source(s))]
 kinds = {open(importlib.util.cache_from_source(s), "rb").read(8)[4] for s in sources if s not in missing}
-print(len(sources) > 3000, len(missing), kinds)
+print(len(sources) > 1000, missing, kinds)
 """
-    # Some packages ship sources of other Python versions, which do not compile. 1: never compared with the source.
-    several, missing, kinds = engine.python(either_image, look).stdout.split(maxsplit=2)
-    assert (several, kinds.strip()) == ("True", "{1}")
-    assert int(missing) < 10
+    # 1: never compared with the source.
+    assert engine.python(either_image, look).stdout.strip() == "True [] {1}"
 
 
 @pytest.mark.parametrize("command", [["--version"], ["ldp", "--version"]])
@@ -153,7 +151,7 @@ def test_the_bill_of_materials_lists_what_is_in_the_image(
 def test_what_computes_on_a_gpu_is_there_and_can_be_loaded_without_one(engine: Engine, gpu_image: str) -> None:
     look = """
 import json
-import cupy, lightgbm, xgboost
+import cupy, lightgbm, numpy, xgboost
 from cuda.pathfinder import load_nvidia_dynamic_lib
 libraries = ("cudart", "nvrtc", "cublas", "cusolver", "cusparse", "curand", "cufft", "nvJitLink")
 print(json.dumps({
@@ -163,7 +161,8 @@ print(json.dumps({
     "icd": open("/etc/OpenCL/vendors/nvidia.icd").read().strip(),
 }))
 try:
-    lightgbm.train({"device_type": "gpu", "verbose": -1}, lightgbm.Dataset([[0.0], [1.0]] * 50, [0, 1] * 50), 1)
+    data = lightgbm.Dataset(numpy.arange(100.0).reshape(100, 1), numpy.arange(100) % 2)
+    lightgbm.train({"device_type": "gpu", "verbose": -1}, data, 1)
 except lightgbm.basic.LightGBMError as error:
     print(error)
 import ctypes; ctypes.CDLL("libOpenCL.so.1")
