@@ -58,6 +58,10 @@ lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict, hadolint
 	@$(BIN)/mypy --strict $(PACKAGES)
 	@$(BIN)/hadolint Dockerfile.cpu Dockerfile.gpu
 
+.PHONY: bench
+bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (ARGS=process runs one, with its options)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite the code in the project's style
 	@$(BIN)/ruff format .

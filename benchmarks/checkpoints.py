@@ -19,10 +19,11 @@ from typing import Any
 from job.console import Console
 from job.data.processed import ProcessedInfo
 from job.experiment.attempts import Attempt
+from job.experiment.costs import item_cpu_seconds
 from job.experiment.executions import Identity, create_next
 from job.experiment.flight import Flight, Task
+from job.experiment.items import items_of
 from job.experiment.outbox import Outbox
-from job.experiment.plan import unit_cpu_seconds
 from job.experiment.spec import read_spec
 from job.experiment.workers import Note, WorkerPool
 from job.store import Store
@@ -74,7 +75,7 @@ def seconds_per_save(store: Store, fits: int) -> float:
     """Return the CPU seconds of one save of a unit with `fits` finished fits."""
     unit = next(read_spec("default").units())
     known = {(i, 0): Fit(0.5 + i / 1e9, 0.1) for i in range(fits)}
-    runner = flight(store, 0.0, [Task(unit, known)])
+    runner = flight(store, 0.0, [Task((unit,), {unit: known})])
     start = time.process_time()
     for i in range(SAVES):
         runner.note(unit, (i, 1), Fit(0.5, 0.1))
@@ -85,7 +86,7 @@ def seconds_per_save(store: Store, fits: int) -> float:
 def main() -> None:
     spec = read_spec("default")
     units = [unit for unit in spec.units() if unit.dataset == "taiwan_credit"]
-    total_s = sum(unit_cpu_seconds(spec, unit, TAIWAN) for unit in units)
+    total_s = sum(item_cpu_seconds(spec, item, TAIWAN) for item in items_of(units))
     fits, largest = sum(spec.fits(unit) for unit in units), max(spec.fits(unit) for unit in units)
     note_s = seconds_per_note(NOTES)
     with tempfile.TemporaryDirectory() as place:

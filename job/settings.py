@@ -26,6 +26,8 @@ class Settings(BaseSettings):
         Whether to compute on a GPU; without one that is an error.
     scratch_dir : pathlib.Path
         A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
+    scratch_mib : int
+        How many MiB of it prepared folds may take up; those that find no room are made again by whoever needs them.
     checkpoint_seconds : float
         How often the finished fits of a unit in flight are saved, at most.
     storage_retries : int
@@ -44,6 +46,7 @@ class Settings(BaseSettings):
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
     use_gpu: bool = False
     scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
+    scratch_mib: int = Field(default=4096, ge=0, le=1 << 24)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
     storage_retries: int = Field(default=10, ge=0, le=100)
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)

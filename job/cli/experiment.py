@@ -49,6 +49,7 @@ def plan(
         [
             ("units", f"{len(planned.units):,}"),
             ("fits of a naive grid search", f"{planned.fits:,}"),
+            ("fits that have to be made", f"{planned.distinct_fits:,}"),
             ("CPU time, about", _duration(planned.cpu_hours)),
             (f"time with {planned.workers} workers, about", _duration(planned.cpu_hours / planned.workers)),
             ("memory in MiB, about", f"{planned.memory_mib:,.0f}"),
@@ -115,6 +116,7 @@ def run_and_report(
         options=Options(
             workers=context.settings.workers(jobs),
             scratch_dir=context.settings.scratch_dir,
+            scratch_bytes=context.settings.scratch_mib << 20,
             checkpoint_s=context.settings.checkpoint_seconds,
             give_up_s=context.settings.storage_give_up_seconds,
             shard=parse_shard(shard) if shard else shard_from_environment(context.settings.shard),

@@ -12,12 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.data.blocks import LARGEST_NUMBER, MISSING_NUMBERS
 from job.data.rawfile import RawTable
 from job.metrics import Array
 
-MISSING_NUMBERS = ("", "n/a", "N/A", "#N/A", "NA", "NaN", "nan", "null", "NULL", "None")
 MISSING_TEXTS = ("", "n/a", "N/A")
-_LARGEST = float(np.finfo(np.float32).max)
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
 _MONTHS = {
     name: i + 1
@@ -33,7 +32,15 @@ def numbers(raw: RawTable, column: str) -> Array:
     RawFileInvalid
         Naming the line of a cell that is not a number, or too large for the float32 features.
     """
-    cells = raw.columns[column]
+    pieces, row = [], 0
+    for piece in raw.numbers(column):
+        pieces.append(piece if isinstance(piece, np.ndarray) else _from_cells(raw, column, piece, row))
+        row += len(piece)
+    return np.concatenate(pieces)
+
+
+def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
+    """Convert cells that are not all plain; `first` is the row of the first of them."""
     missing = pc.is_in(cells, pa.array(MISSING_NUMBERS))
     known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
     if pc.any(pc.ends_with(known, "%")).as_py():
@@ -41,28 +48,30 @@ def numbers(raw: RawTable, column: str) -> Array:
     try:
         values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
     except pa.ArrowInvalid:
-        values = _numbers_one_by_one(raw, column, missing)
-    wrong = ~(np.abs(values) <= _LARGEST) & ~missing.to_numpy(zero_copy_only=False)
+        values = _one_by_one(raw, column, cells, missing, first)
+    wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
     if wrong.any():
-        raw.refuse(int(wrong.argmax()), column, "is not a number that can be used", "Correct or empty the cell.")
+        at = int(wrong.argmax())
+        problem = "is not a number that can be used"
+        raw.refuse(first + at, column, cells[at].as_py(), problem, "Correct or empty the cell.")
     return values
 
 
-def _numbers_one_by_one(raw: RawTable, column: str, missing: Any) -> Array:
+def _one_by_one(raw: RawTable, column: str, cells: Any, missing: Any, first: int) -> Array:
     """Convert cells that pyarrow's parser did not take, such as ``+5``, or name the first that is no number."""
-    values = np.full(raw.rows, np.nan)
-    for i, (cell, absent) in enumerate(zip(raw.columns[column].to_pylist(), missing.to_pylist(), strict=True)):
+    values = np.full(len(cells), np.nan)
+    for i, (cell, absent) in enumerate(zip(cells.to_pylist(), missing.to_pylist(), strict=True)):
         if absent:
             continue
         if not _NUMBER.fullmatch(cell):
-            raw.refuse(i, column, "is not a number", "Correct or empty the cell.")
+            raw.refuse(first + i, column, cell, "is not a number", "Correct or empty the cell.")
         values[i] = float(cell.rstrip("%"))
     return values
 
 
 @dataclass(frozen=True)
 class Categories:
-    """A column of names: `codes` (int64, −1 for missing) into `values`."""
+    """A column of names: `codes` (int32, −1 for missing) into `values`."""
 
     codes: Array
     values: tuple[str, ...]
@@ -83,16 +92,15 @@ class Categories:
 
 def categories(raw: RawTable, column: str, missing: Sequence[str] = MISSING_TEXTS) -> Categories:
     """Return a column as categories."""
-    encoded = pc.dictionary_encode(raw.columns[column])
-    values = [str(value) for value in encoded.dictionary.to_pylist()]
-    order = sorted(set(values) - set(missing))
+    cells = raw.texts(column)
+    order = sorted(set(cells.values) - set(missing))
     place = {value: i for i, value in enumerate(order)}
-    to_code = np.array([place.get(value, -1) for value in values] or [-1], dtype=np.int64)
-    return Categories(to_code[encoded.indices.to_numpy(zero_copy_only=False)], tuple(order))
+    to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
+    return Categories(to_code[cells.codes], tuple(order))
 
 
 def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str, remedy: str) -> Array:
-    """Return a column's cells by a mapping as int64 ndarray of shape (n,).
+    """Return a column's cells by a mapping as int8 ndarray of shape (n,).
 
     Raises
     ------
@@ -100,9 +108,10 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
         Naming the line of the first cell that the mapping lacks.
     """
     found = categories(raw, column, missing=())
-    codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int64)[found.codes]
+    codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8)[found.codes]
     if (codes < 0).any():
-        raw.refuse(int((codes < 0).argmax()), column, problem, remedy)
+        row = int((codes < 0).argmax())
+        raw.refuse(row, column, found.values[found.codes[row]], problem, remedy)
     return codes
 
 
@@ -120,7 +129,7 @@ def months(raw: RawTable, column: str) -> Array:
         day = _month(value)
         if day is None:
             row = int((found.codes == i).argmax())
-            raw.refuse(row, column, "is not a month", "Write it as Dec-2015 or 2015-12-01.")
+            raw.refuse(row, column, value, "is not a month", "Write it as Dec-2015 or 2015-12-01.")
         days.append(np.datetime64(day, "D"))
     return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]
 

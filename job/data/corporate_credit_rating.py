@@ -46,14 +46,14 @@ def derive(raw: RawTable) -> Derived:
     encoded, unknown = one_hot("Sector", sector, SECTORS)
     features = {name: float32(values[name]) for name in RATIOS} | encoded
     interim = {
-        "Rating": raw.columns["Rating"],
-        "Symbol": raw.columns["Symbol"],
+        "Rating": raw.texts("Rating").strings(),
+        "Symbol": raw.texts("Symbol").strings(),
         "Sector": sector.texts(),
         **values,
         "target": target,
     }
     return Derived(
-        interim, features, target, group=raw.columns["Symbol"], unknown={"Sector": unknown} if unknown else {}
+        interim, features, target, group=raw.texts("Symbol").strings(), unknown={"Sector": unknown} if unknown else {}
     )
 
 
@@ -89,7 +89,10 @@ def sample(rows: int, seed: int) -> Iterator[Mapping[str, Any]]:
 CORPORATE_CREDIT_RATING = Dataset(
     "corporate_credit_rating",
     HEADER,
-    tuple(RawColumn(name) for name in ("Rating", "Symbol", "Sector", *RATIOS)),
+    (
+        *(RawColumn(name) for name in ("Rating", "Symbol", "Sector")),
+        *(RawColumn(name, number=True) for name in RATIOS),
+    ),
     derive,
     sample,
 )

@@ -35,10 +35,13 @@ class RawColumn:
         As the dataset's own header spells it.
     aliases : tuple of str
         Other names in the wild. Case, blanks, dots and underscores do not count.
+    number : bool
+        Whether its cells are numbers; else they are names, of which there are few.
     """
 
     name: str
     aliases: tuple[str, ...] = ()
+    number: bool = False
 
     def spellings(self) -> set[str]:
         """Return the names it goes by, normalised."""

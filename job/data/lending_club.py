@@ -83,7 +83,7 @@ def derive(raw: RawTable) -> Derived:
     issued, earliest = months(raw, "issue_d"), months(raw, "earliest_cr_line")[rows]
     undated = np.isnat(issued) & (status < 2)
     if undated.any():
-        raw.refuse(int(undated.argmax()), "issue_d", "is no date, and every loan has one", "Correct the cell.")
+        raw.refuse(int(undated.argmax()), "issue_d", "", "is no date, and every loan has one", "Correct the cell.")
     issued = issued[rows]
     values["emp_length"] = _years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
@@ -134,7 +134,11 @@ def _years(raw: RawTable) -> Array:
         if match is None:
             row = int((found.codes == i).argmax())
             raw.refuse(
-                row, "emp_length", "is not a number of years", "Write it as '3 years', '< 1 year' or '10+ years'."
+                row,
+                "emp_length",
+                value,
+                "is not a number of years",
+                "Write it as '3 years', '< 1 year' or '10+ years'.",
             )
         years.append(0.0 if match[1].startswith("<") else float(match[1].rstrip("+")))
     return np.array([*years, np.nan])[found.codes]
@@ -237,7 +241,10 @@ def _month_names(count: Array) -> Array:
 LENDING_CLUB = Dataset(
     "lending_club",
     HEADER,
-    tuple(RawColumn(name) for name in (*NUMBERS, "emp_length", "issue_d", "earliest_cr_line", *LEVELS, "loan_status")),
+    (
+        *(RawColumn(name, number=True) for name in NUMBERS),
+        *(RawColumn(name) for name in ("emp_length", "issue_d", "earliest_cr_line", *LEVELS, "loan_status")),
+    ),
     derive,
     sample,
 )

@@ -92,15 +92,17 @@ def fingerprint(columns: Mapping[str, Any]) -> str:
     digest = hashlib.sha256()
     for name, column in columns.items():
         if isinstance(column, np.ndarray) and column.dtype == np.float32:
-            kind, values = "f4", np.where(np.isnan(column), np.float32(np.nan), column + np.float32(0)).astype("<f4")
-            content = values.tobytes()
+            values = (column + np.float32(0)).astype("<f4", copy=False)  # which makes one zero of the two
+            values[np.isnan(values)] = np.nan
+            kind, content = "f4", values.data.cast("B")
         elif isinstance(column, np.ndarray) and column.dtype == np.int8:
-            kind, content = "i1", column.tobytes()
+            kind, content = "i1", np.ascontiguousarray(column).data.cast("B")
         elif isinstance(column, np.ndarray):
-            kind, content = "days", column.astype("datetime64[D]").astype("<i8").tobytes()
+            days = column.astype("datetime64[D]").astype("<i8")
+            kind, content = "days", days.data.cast("B")
         else:
-            kind, content = "text", json.dumps(column.to_pylist()).encode()
-        digest.update(f"{len(name)}:{name}:{kind}:{len(content)}:".encode())
+            kind, content = "text", memoryview(json.dumps(column.to_pylist()).encode())
+        digest.update(f"{len(name)}:{name}:{kind}:{content.nbytes}:".encode())
         digest.update(content)
     return digest.hexdigest()
 

@@ -1,7 +1,7 @@
 """Reading a raw CSV file: whatever can be read without guessing, refusing the rest by file, line, column and remedy.
 
-The good path is pyarrow's parser over the columns that are needed. Only when something is wrong does a second, slow
-pass with the standard library's reader find the line, so that the message can name it.
+The good path is :mod:`job.data.blocks` over the columns that are needed. Only when something is wrong does a second,
+slow pass with the standard library's reader find the line, so that the message can name it.
 """
 
 from __future__ import annotations
@@ -9,27 +9,21 @@ from __future__ import annotations
 import codecs
 import csv
 import gzip
+import hashlib
 import io
-import re
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, BinaryIO, NoReturn, cast
+from dataclasses import dataclass, replace
+from typing import BinaryIO, NoReturn, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import csv as pa_csv
 
+from job.data.blocks import FOOTER, Cells, Layout, NumberPiece, Odd, Texts, WrongRow, parse_in_order, parse_side_by_side
 from job.data.header import HEAD_BYTES, Header, RawColumn, find_header
 from job.errors import RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, raw_keys
-
-BLOCK_BYTES = 16 << 20
-# Lines that Lending Club puts before, between and behind its loans.
-_FOOTER = re.compile(
-    r"\s*\"?(total amount funded in policy code|loans that do not meet the credit policy)", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -38,31 +32,39 @@ class RawTable:
 
     Attributes
     ----------
-    columns : dict of str to pyarrow string array of length n
-        Cells without surrounding blanks, by the dataset's names.
+    cells : Cells
+        By the dataset's names, without surrounding blanks.
     where : str
         The file, for messages.
-    lines : callable
-        From row positions to line numbers, by reading the file again.
+    sha256 : str
+        Of the file's bytes, as they were read.
     """
 
-    columns: Mapping[str, Any]
+    cells: Cells
     where: str
+    sha256: str
     _source: _Source
 
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return len(next(iter(self.columns.values())))
+        return self.cells.rows
 
-    def refuse(self, row: int, column: str, problem: str, remedy: str) -> NoReturn:
-        """Refuse the file because of one cell.
+    def numbers(self, column: str) -> Sequence[NumberPiece]:
+        """Return the stretches of a column of numbers."""
+        return self.cells.numbers[column]
+
+    def texts(self, column: str) -> Texts:
+        """Return a column of names."""
+        return self.cells.texts[column]
+
+    def refuse(self, row: int, column: str, value: str, problem: str, remedy: str) -> NoReturn:
+        """Refuse the file because of the cell `value`.
 
         Raises
         ------
         RawFileInvalid
         """
-        value = self.columns[column][row].as_py()
         raise RawFileInvalid(
             f"{self.where}, line {self._source.line_of(row)}, column {column}: {shown(value)} {problem}", remedy
         )
@@ -113,13 +115,53 @@ def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawTable:
         Naming the file, the line and column where there is one, and the remedy.
     """
     source = _Source(store, key)
-    with source.errors():
-        with source.open() as file:
-            header = find_header(file.read(HEAD_BYTES), columns, source.where)
-        cells = _parse(source, header)
-    if not cells or not len(next(iter(cells.values()))):
+    try:
+        table = _read(source, columns, parse_side_by_side)
+    except Odd:
+        table = _read(source, columns, parse_in_order)
+    if not table.rows:
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
-    return RawTable(cells, source.where, source.with_header(header))
+    return table
+
+
+def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[BinaryIO, Layout], Cells]) -> RawTable:
+    """Read a file once, from its first byte to its last."""
+    digest = hashlib.sha256()
+    with source.errors(), source.open(digest.update) as file:
+        head = _read_up_to(file, HEAD_BYTES)
+        header = find_header(head, columns, source.where)
+        source = source.with_header(header)
+        numbers = {column.name for column in columns if column.number}
+        places = header.positions.items()
+        layout = Layout(
+            header.width,
+            {name: place for name, place in places if name in numbers},
+            {name: place for name, place in places if name not in numbers},
+        )
+        rest = _Utf8(head[header.offset :], file)
+        try:
+            cells = parse(cast("BinaryIO", rest), layout)
+        except (pa.ArrowInvalid, WrongRow) as error:
+            _diagnose(source, str(error))
+        while rest.read(1 << 20):  # nothing, but for a parser that stopped early
+            pass
+    if rest.replaced and _has_replaced(cells):
+        _diagnose(source, "a cell is not UTF-8")
+    return RawTable(cells, source.where, digest.hexdigest(), source)
+
+
+def _read_up_to(file: BinaryIO, count: int) -> bytes:
+    parts = []
+    while count > 0 and (data := file.read(count)):
+        parts.append(data)
+        count -= len(data)
+    return b"".join(parts)
+
+
+def _has_replaced(cells: Cells) -> bool:
+    pieces = [piece for column in cells.numbers.values() for piece in column if isinstance(piece, pa.Array)]
+    named = any("\ufffd" in value for column in cells.texts.values() for value in column.values)
+    return named or any(pc.any(pc.match_substring(piece, "\ufffd")).as_py() for piece in pieces)
 
 
 @dataclass(frozen=True)
@@ -135,19 +177,22 @@ class _Source:
         return self.store.where(self.key)
 
     def with_header(self, header: Header) -> _Source:
-        return _Source(self.store, self.key, header)
+        return replace(self, header=header)
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """Open it, decompressed."""
-        with self.store.reader(self.key) as file:
-            compressed = file.read(2) == b"\x1f\x8b"
-            file.seek(0)
+    def open(self, told: Callable[[bytes], object] = lambda _: None) -> Iterator[BinaryIO]:
+        """Open it, decompressed; `told` gets the bytes that lie in the store, all of them when the block ends."""
+        with self.store.reader(self.key) as stored:
+            compressed = stored.read(2) == b"\x1f\x8b"
+            stored.seek(0)
+            file = cast("BinaryIO", _Told(stored, told))
             if compressed:
                 with gzip.open(file) as plain:
                     yield cast("BinaryIO", plain)
             else:
                 yield file
+            while file.read(1 << 20):
+                pass
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -180,7 +225,7 @@ class _Source:
         assert self.header is not None  # noqa: S101
         if len(record) == self.header.width:
             return False
-        return (len(record) <= 1 and not "".join(record).strip()) or bool(_FOOTER.match(record[0]))
+        return (len(record) <= 1 and not "".join(record).strip()) or bool(FOOTER.match(record[0]))
 
     def line_of(self, row: int) -> int | str:
         """Return the line on which the row at a position of the table begins."""
@@ -202,52 +247,22 @@ def _skip(file: BinaryIO, count: int) -> None:
         count -= len(file.read(min(count, 1 << 20)))
 
 
-def _parse(source: _Source, header: Header) -> dict[str, Any]:
-    names = [f"c{i}" for i in range(header.width)]
-    wanted = {name: names[i] for name, i in header.positions.items()}
-    # The first column tells a footer or an empty row from a row that lost its cells.
-    included = list(dict.fromkeys([*wanted.values(), names[0]]))
-    wrong: list[str] = []
+class _Told(io.BufferedIOBase):
+    """A stream that tells what is read from it."""
 
-    def on_wrong_width(row: Any) -> str:
-        if row.text.strip() and not _FOOTER.match(row.text):
-            wrong.append(row.text)
-        return "skip"
+    def __init__(self, file: BinaryIO, told: Callable[[bytes], object]) -> None:
+        self._file = file
+        self._told = told
 
-    try:
-        with source.open() as file:
-            _skip(file, header.offset)
-            utf8 = _Utf8(file)
-            table = pa_csv.read_csv(
-                utf8,
-                pa_csv.ReadOptions(column_names=names, block_size=BLOCK_BYTES),
-                pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=on_wrong_width),
-                pa_csv.ConvertOptions(
-                    include_columns=included,
-                    column_types=dict.fromkeys(included, pa.string()),
-                    strings_can_be_null=False,
-                ),
-            )
-    except pa.ArrowInvalid as error:
-        if "Empty CSV" in str(error):
-            return {}
-        _diagnose(source.with_header(header), str(error))
-    if wrong:
-        _diagnose(source.with_header(header), f"a row is not {header.width} cells wide")
-    cells = {name: pc.utf8_trim_whitespace(table[column].combine_chunks()) for name, column in wanted.items()}
-    if utf8.replaced and any(pc.any(pc.match_substring(values, "\ufffd")).as_py() for values in cells.values()):
-        _diagnose(source.with_header(header), "a cell is not UTF-8")
-    empty = None
-    for values in cells.values():
-        blank = pc.equal(values, "")
-        empty = blank if empty is None else pc.and_(empty, blank)
-    if pc.any(empty).as_py():
-        lead = pc.utf8_trim_whitespace(table[names[0]].combine_chunks())
-        if any(text and not _FOOTER.match(text) for text in lead.filter(empty).unique().to_pylist()):
-            _diagnose(source.with_header(header), "a row has none of the needed cells")
-        keep = pc.invert(empty)
-        cells = {name: values.filter(keep) for name, values in cells.items()}
-    return cells
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._file.read(-1 if size is None else size)
+        self._told(data)
+        return data
+
+    read1 = read
 
 
 class _Utf8(io.BufferedIOBase):
@@ -257,7 +272,8 @@ class _Utf8(io.BufferedIOBase):
     survive them.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head  # what was read of the file already
         self._file = file
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
         self.replaced = False
@@ -265,9 +281,13 @@ class _Utf8(io.BufferedIOBase):
     def readable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1, /) -> bytes:
+    def read(self, size: int | None = 1 << 20, /) -> bytes:
+        size = 1 << 20 if size is None or size < 0 else size
         while True:
-            chunk = self._file.read(-1 if size is None else size)
+            if self._head:
+                chunk, self._head = self._head[:size], self._head[size:]
+            else:
+                chunk = self._file.read(size)
             if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
                 return chunk
             text = self._decoder.decode(chunk, final=not chunk)
@@ -290,7 +310,7 @@ def _diagnose(source: _Source, problem: str) -> NoReturn:
                     f"{source.where}, line {line} {what}: {len(record)} cells where the header has {width}",
                     "Fetch the file again, or mend that line.",
                 )
-            if record[0].strip() and not _FOOTER.match(record[0]) and not any(record[i].strip() for i in names):
+            if record[0].strip() and not FOOTER.match(record[0]) and not any(record[i].strip() for i in names):
                 raise RawFileInvalid(
                     f"{source.where}, line {line} has none of the needed cells, and begins with {shown(record[0])}",
                     "Remove or mend that line.",

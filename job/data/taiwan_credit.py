@@ -100,7 +100,7 @@ TAIWAN_CREDIT = Dataset(
     "taiwan_credit",
     HEADER,
     (
-        *(RawColumn(name, ("PAY_1",) if name == "PAY_0" else ()) for name in (*NUMBERS, *LEVELS)),
+        *(RawColumn(name, ("PAY_1",) if name == "PAY_0" else (), number=True) for name in (*NUMBERS, *LEVELS)),
         RawColumn(TARGET, ("default payment next month", "default")),
     ),
     derive,

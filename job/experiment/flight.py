@@ -13,13 +13,14 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeAlias
 
 from job.console import Console
 from job.errors import one_line
 from job.experiment import checkpoints
 from job.experiment.attempts import Attempt, End
 from job.experiment.executions import Execution
+from job.experiment.items import Item
 from job.experiment.outbox import Outbox
 from job.experiment.results import commit, encode
 from job.store import Store, failure_key
@@ -31,19 +32,46 @@ SIGN_OF_LIFE_S = 60.0
 
 @dataclass(frozen=True)
 class Task:
-    """A unit to run, and the fits of it that earlier attempts saved."""
+    """A work item to run, and the fits of its units that earlier attempts saved."""
+
+    units: Item
+    known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitMade:
+    """A worker has finished a fit of a unit's search."""
 
     unit: Unit
-    known: Mapping[Place, Fit] = field(default_factory=dict)
+    place: Place
+    fit: Fit
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a worker hands over: a unit's result, when it was begun (ISO 8601), and how long it took."""
+    """A worker has finished a unit: its result, when its work item was begun (ISO 8601), and the seconds since."""
 
     result: UnitResult
     started: str
     wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A unit raised: one line, and the traceback."""
+
+    unit: Unit
+    error: str
+    traceback: str | None
+
+
+@dataclass(frozen=True)
+class ScratchFull:
+    """A prepared fold found no room in the scratch directory."""
+
+
+News: TypeAlias = "FitMade | Made | Failed | ScratchFull"
+"""What workers tell of units."""
 
 
 @dataclass
@@ -105,10 +133,15 @@ class Flight:
         failed_before : iterable of str
             Keys of the records of failures that stand in the store.
         """
-        self._with_checkpoint = {task.unit for task in tasks if task.known}
-        self._known = {task.unit: dict(task.known) for task in tasks}
+        self._known = {unit: dict(fits) for task in tasks for unit, fits in task.known.items()}
+        self._with_checkpoint = {unit for unit, fits in self._known.items() if fits}
         self._failed_before = set(failed_before)
         self._sign(None)
+
+    def fits_of(self, unit: Unit) -> Mapping[Place, Fit]:
+        """Return the finished fits of a unit in flight, those of earlier attempts included."""
+        entry = self._unfinished.get(unit)
+        return dict(self._known.get(unit, {}) if entry is None else entry.fits)
 
     def note(self, unit: Unit, place: Place, fit: Fit) -> None:
         """Take note of a finished fit."""

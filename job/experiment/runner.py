@@ -17,11 +17,13 @@ from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import Interrupted, ProcessedDataInvalid, UsageError
 from job.experiment import checkpoints
 from job.experiment.attempts import Attempt
+from job.experiment.costs import item_cpu_seconds
 from job.experiment.executions import Execution, present_results
-from job.experiment.flight import Flight, Task
+from job.experiment.flight import Failed, FitMade, Flight, Made, News, Task
+from job.experiment.items import Item, items_of
 from job.experiment.notice import metadata_endpoint, watch_notices
 from job.experiment.outbox import Outbox, patiently
-from job.experiment.plan import Plan, plan, unit_cpu_seconds
+from job.experiment.plan import Plan, plan
 from job.experiment.processes import Options, Pool, processes
 from job.experiment.resolve import resolve
 from job.experiment.shards import deal
@@ -112,9 +114,10 @@ def run_experiment(
     ask = functools.partial(patiently, outbox=outbox, sleep=means.sleep)
     planned: Plan = ask(lambda: plan(store, spec, only=only, workers=options.workers))
     infos = ask(lambda: _describe(store, planned))
-    units = planned.units
+    items = items_of(planned.units)
     if options.shard is not None:
-        units = deal(units, lambda unit: unit_cpu_seconds(spec, unit, infos[unit.dataset]), options.shard)
+        items = deal(items, lambda item: item_cpu_seconds(spec, item, infos[item[0].dataset]), options.shard)
+    units = tuple(unit for item in items for unit in item)
     execution: Execution = ask(
         lambda: resolve(store, spec, device, infos, execution_id=execution_id, skip_resume=skip_resume, console=console)
     )
@@ -149,6 +152,7 @@ class _Run:
     finished: int = 0
     fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
+    scratch_full: bool = False
 
     def ask(self, operation: Callable[[], Any]) -> Any:
         return patiently(operation, self.outbox, self.means.sleep)
@@ -185,7 +189,9 @@ class _Run:
         known = self.ask(lambda: checkpoints.load(self.store, self.execution, units, prints, self.console))
         prefix = failures_prefix(self.execution.id)
         failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
-        tasks = tuple(Task(unit, known.get(unit, {})) for unit in units)
+        # The longest first: what is left over at the end, while other workers have nothing to do, is short.
+        items = sorted(items_of(units), key=self._cost, reverse=True)
+        tasks = tuple(Task(item, {unit: known[unit] for unit in item if unit in known}) for item in items)
         if known:
             saved = sum(len(fits) for fits in known.values())
             self.console.info(
@@ -198,7 +204,9 @@ class _Run:
                 self.options.checkpoint_s,
             )  # fmt: skip
             self._watch_notices(stack, stop, flight)
-            pool = stack.enter_context(self.means.pool(self.store, self.execution, tasks, self.options, self.infos))
+            pool = stack.enter_context(
+                self.means.pool(self.store, self.execution, tasks, self.options, self.infos, self.console)
+            )
             progress = stack.enter_context(self.console.progress(self.execution.id, len(units)))
             flight.begin(tasks, failed)
             try:
@@ -219,20 +227,66 @@ class _Run:
                     stop.exit_code,
                 )
 
+    def _cost(self, item: Item) -> float:
+        return item_cpu_seconds(self.execution.spec, item, self.infos[item[0].dataset])
+
     def _events(
         self, pool: Pool, tasks: tuple[Task, ...], stop: Stop, flight: Flight, advance: Callable[[], None]
     ) -> None:
-        for event in pool.run(tasks, stop):
-            if isinstance(event, Note):
-                flight.note(event.task.unit, *event.value)
-            elif isinstance(event, Outcome):
-                if event.error is not None:
-                    flight.fail(event.task.unit, event.error, event.traceback)
-                else:
-                    flight.land(event.value)
-                advance()
-            flight.pump()
+        killed = self._work(pool, tasks, stop, flight, advance, alone=False)
+        if killed and not stop():
+            self._work(pool, killed, stop, flight, advance, alone=True)
         self._drain(stop, flight)
+
+    def _work(
+        self,
+        pool: Pool,
+        tasks: tuple[Task, ...],
+        stop: Stop,
+        flight: Flight,
+        advance: Callable[[], None],
+        *,
+        alone: bool,
+    ) -> tuple[Task, ...]:
+        """Run tasks; return what is left of those whose worker was killed, to be tried again alone."""
+        left = {unit for task in tasks for unit in task.units}
+        killed = []
+
+        def finished(unit: Unit) -> None:
+            left.discard(unit)
+            advance()
+
+        for event in pool.run(tasks, stop, alone=alone):
+            if isinstance(event, Note):
+                self._take(event.value, flight, finished)
+            elif isinstance(event, Outcome) and event.error is not None:
+                units = tuple(unit for unit in event.task.units if unit in left)
+                if units and event.killed and not alone:
+                    self.console.warning("worker_killed", f"{_names(units)}: {event.error}; trying again alone")
+                    killed.append(Task(units, {unit: flight.fits_of(unit) for unit in units}))
+                    continue
+                for unit in units:
+                    flight.fail(unit, event.error, event.traceback)
+                    finished(unit)
+            flight.pump()
+        return tuple(killed)
+
+    def _take(self, news: News, flight: Flight, finished: Callable[[Unit], None]) -> None:
+        if isinstance(news, FitMade):
+            flight.note(news.unit, news.place, news.fit)
+        elif isinstance(news, Made):
+            flight.land(news)
+            finished(news.result.unit)
+        elif isinstance(news, Failed):
+            flight.fail(news.unit, news.error, news.traceback)
+            finished(news.unit)
+        elif not self.scratch_full:
+            self.scratch_full = True
+            self.console.warning(
+                "scratch_full",
+                "the scratch directory has no room for more prepared folds: they are made again where they are needed, "
+                "which costs time and nothing else (LDP_SCRATCH_MIB allows more)",
+            )
 
     def _drain(self, stop: Stop, flight: Flight) -> None:
         """Wait for the storage to take what it has not taken yet."""
@@ -252,3 +306,7 @@ class _Run:
             stop.ask(signal.SIGTERM, words)
 
         watch_notices(endpoint, on_interruption=interruption, on_rebalance=flight.hurry, ended=ended)
+
+
+def _names(units: tuple[Unit, ...]) -> str:
+    return str(units[0]) if len(units) == 1 else f"{units[0]} and {len(units) - 1} more units"

@@ -1,4 +1,4 @@
-"""Shards: the units of an execution dealt out among several jobs, by what each is expected to cost."""
+"""Shards: the work items of an execution dealt out among several jobs, by what each is expected to cost."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from job.errors import UsageError, shown
-from job.training.unit import Unit
+from job.experiment.items import Item
 
 MAX_SHARDS = 10_000
 
@@ -60,18 +60,18 @@ def shard_from_environment(setting: str | None) -> Shard | None:
     return parse_shard(f"{int(index) + 1}/{size}")
 
 
-def deal(units: Iterable[Unit], cost: Callable[[Unit], float], shard: Shard) -> tuple[Unit, ...]:
-    """Return a shard's units, in their order.
+def deal(items: Iterable[Item], cost: Callable[[Item], float], shard: Shard) -> tuple[Item, ...]:
+    """Return a shard's work items, in their order.
 
-    The dearest unit goes first, each to the shard with the least so far (Graham's longest processing time rule), so
-    that no shard costs more than 4/3 of the best division. The same units and costs are always dealt the same way.
+    The dearest item goes first, each to the shard with the least so far (Graham's longest processing time rule), so
+    that no shard costs more than 4/3 of the best division. The same items and costs are always dealt the same way.
     """
-    units = tuple(units)
+    items = tuple(items)
     loads = [(0.0, i) for i in range(1, shard.count + 1)]
     mine = set()
-    for unit in sorted(units, key=lambda unit: (-cost(unit), unit)):
+    for item in sorted(items, key=lambda item: (-cost(item), item)):
         load, index = heapq.heappop(loads)
-        heapq.heappush(loads, (load + cost(unit), index))
+        heapq.heappush(loads, (load + cost(item), index))
         if index == shard.index:
-            mine.add(unit)
-    return tuple(unit for unit in units if unit in mine)
+            mine.add(item)
+    return tuple(item for item in items if item in mine)

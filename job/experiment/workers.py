@@ -21,6 +21,8 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
+from job.experiment.machine import out_of_memory_kills
+
 # One thread for each fit, and one set of BLAS kernels on every processor: what makes results identical on any machine
 # of an architecture and with any number of workers. These must be set before NumPy is loaded.
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -94,11 +96,15 @@ class WorkerPool:
         self._setup = setup
         self._setup_args = setup_args
         self._workers: list[_Worker] = []
+        self._kills = out_of_memory_kills()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
         for worker in self._workers:
             worker.process.terminate()
         deadline = time.monotonic() + 1
@@ -110,15 +116,21 @@ class WorkerPool:
             worker.pipe.close()
         self._workers.clear()
 
-    def run(self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False) -> Iterator[Outcome | Note | None]:
+    def run(
+        self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False, *, alone: bool = False
+    ) -> Iterator[Outcome | Note | None]:
         """Yield outcomes and notes as they come, until all tasks are done or `stopped` says so.
 
         None comes several times a second, so that the caller can look after other things. After `stopped` what is
-        still in the pipes is yielded, and nothing waited for.
+        still in the pipes is yielded, and nothing waited for. With `alone`, one worker is left, and has the machine's
+        memory to itself.
         """
         waiting = deque(tasks)
+        if alone:
+            self._end()
+        count = 1 if alone else self._count
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
-            while waiting and len(self._workers) < self._count:
+            while waiting and len(self._workers) < count:
                 self._workers.append(self._start())
             for worker in self._workers:
                 if waiting and worker.task is None:
@@ -164,18 +176,18 @@ class WorkerPool:
             worker.process.join(5)
             worker.pipe.close()
             self._workers.remove(worker)
-            return Outcome(task, error=_death(worker.process.exitcode), killed=True)
+            return Outcome(task, error=self._death(worker.process.exitcode), killed=True)
 
-
-def _death(exitcode: int | None) -> str:
-    if exitcode == -signal.SIGKILL:
-        return (
-            "its worker was killed by the system (SIGKILL), most likely because memory ran out; "
-            "run it again with fewer workers (--jobs) or more memory"
-        )
-    if exitcode is not None and exitcode < 0:
-        return f"its worker was ended by {signal.Signals(-exitcode).name}"
-    return f"its worker ended unexpectedly with exit code {exitcode}"
+    def _death(self, exitcode: int | None) -> str:
+        if exitcode == -signal.SIGKILL:
+            sure = "" if out_of_memory_kills() > self._kills else "most likely "
+            return (
+                f"its worker was killed by the system (SIGKILL), {sure}because memory ran out; "
+                "run it again with fewer workers (--jobs) or more memory"
+            )
+        if exitcode is not None and exitcode < 0:
+            return f"its worker was ended by {signal.Signals(-exitcode).name}"
+        return f"its worker ended unexpectedly with exit code {exitcode}"
 
 
 def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:

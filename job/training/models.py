@@ -1,4 +1,4 @@
-"""The five models: how each is built for a candidate, fitted with the rarer class's weight, and asked for predictions.
+"""The five models: how each is built for a candidate, with the rarer class's weight.
 
 Every model is seeded by the unit's seed and computes with one thread.
 """
@@ -19,6 +19,8 @@ from job.training.techniques import Sampler
 
 def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: Array, seed: int) -> Any:
     """Build an unfitted scikit-learn estimator.
+
+    LightGBM and the MLP take the weight as :func:`sample_weights` when they are fitted.
 
     Parameters
     ----------
@@ -45,9 +47,7 @@ def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: A
     if model == "lightgbm":
         from lightgbm import LGBMClassifier
 
-        return LGBMClassifier(
-            class_weight=_class_weight(weight), random_state=seed, n_jobs=1, verbosity=-1, **parameters
-        )
+        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1, **parameters)
     if model == "xgboost":
         from xgboost import XGBClassifier
 
@@ -64,42 +64,28 @@ def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: A
     return MLPClassifier(random_state=seed, **parameters)
 
 
-def fit(model: ModelName, candidate: Candidate, X: Array, target: Array, *, sampler: Sampler, seed: int) -> Any:
-    """Fit one candidate.
+def sample_weights(model: ModelName, candidate: Candidate, target: Array) -> Array | None:
+    """Return the weight of each row, for the models that take the rarer class's weight in that form.
 
     Parameters
     ----------
-    X : float32 ndarray of shape (n, p)
-        Prepared rows: imputed, scaled, resampled.
     target : int8 ndarray of shape (n,)
+        Of the rows that the model is fitted on.
+
+    Returns
+    -------
+    float64 ndarray of shape (n,), or None
+        None for the models that weigh classes themselves, and without a weight.
     """
-    estimator = build(model, candidate, sampler=sampler, target=target, seed=seed)
-    weight = candidate.get("sample_weight") if model == "mlp" else None
-    with quiet():
-        if weight is None:
-            return estimator.fit(X, target)
-        return estimator.fit(X, target, sample_weight=_sample_weight(weight, target))
+    weight = candidate.get(WEIGHT_PARAMETERS[model])
+    if weight is None or model not in ("mlp", "lightgbm"):
+        return None
+    if weight == "balanced":
+        from sklearn.utils.class_weight import compute_sample_weight
 
-
-def score(estimator: Any, X: Array) -> Array:
-    """Return the probability of default of each row, in the model's own float type, shape (n,)."""
-    with quiet():
-        probabilities: Array = estimator.predict_proba(X)
-    return probabilities[:, 1]
-
-
-def ranking(estimator: Any, X: Array) -> Array:
-    """Return what scikit-learn's ROC AUC scorer ranks rows by: the decision function, else the probability."""
-    if hasattr(estimator, "decision_function"):
-        values: Array = estimator.decision_function(X)
-        return values
-    return score(estimator, X)
-
-
-def decide(estimator: Any, X: Array) -> Array:
-    """Return the model's own decision for each row: int8 ndarray of shape (n,), 1 for a default."""
-    with quiet():
-        return np.asarray(estimator.predict(X)).astype(np.int8)
+        weights: Array = compute_sample_weight("balanced", target)
+        return weights
+    return np.where(target == 1, float(weight), 1.0)  # type: ignore[arg-type]
 
 
 @contextmanager
@@ -109,8 +95,6 @@ def quiet() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        # LightGBM names the columns of an array itself, then misses the names when it predicts.
-        warnings.filterwarnings("ignore", message="X does not have valid feature names")
         yield
 
 
@@ -118,12 +102,3 @@ def _class_weight(weight: Value) -> Any:
     if weight is None or weight == "balanced":
         return weight
     return {0: 1, 1: weight}
-
-
-def _sample_weight(weight: Value, target: Array) -> Array:
-    from sklearn.utils.class_weight import compute_sample_weight
-
-    if weight == "balanced":
-        weights: Array = compute_sample_weight("balanced", target)
-        return weights
-    return np.where(target == 1, float(weight), 1.0)  # type: ignore[arg-type]

@@ -1,22 +1,29 @@
 """What happens to a fold's rows before any model sees them, done once and shared by every candidate, model and worker.
 
 Median imputation, standard scaling and resampling are fitted on the fold's training rows alone; validation and test
-rows are only transformed, never resampled.
+rows are only transformed, never resampled. Every sampler starts from the same imputed and scaled rows, and SMOTE-Tomek
+from SMOTE's.
 """
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
+import hashlib
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from job.metrics import Array
 from job.training.splits import Fold
-from job.training.techniques import Sampler, resample
+from job.training.techniques import BEFORE, Sampler, resample
+
+_COLUMNS = 4
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,14 @@ class PreparedFold:
     y_valid: Array
     cpu_seconds: float
 
+    @cached_property
+    def identity(self) -> str:
+        """A hash of the training rows, equal for folds that models cannot tell apart."""
+        digest = hashlib.blake2b(repr(self.X_train.shape).encode())
+        digest.update(np.ascontiguousarray(self.X_train).data)
+        digest.update(np.ascontiguousarray(self.y_train).data)
+        return digest.hexdigest()
+
 
 def prepare(X: Array, target: Array, fold: Fold, *, sampler: Sampler, seed: int) -> PreparedFold:
     """Impute, scale and resample one fold.
@@ -51,54 +66,108 @@ def prepare(X: Array, target: Array, fold: Fold, *, sampler: Sampler, seed: int)
         Features with missing values as NaN. A column without any value in the training rows becomes 0.
     target : int8 ndarray of shape (n,)
     """
-    from sklearn.impute import SimpleImputer
+    return FoldCache(None).get(X, target, fold, dataset="", sampler=sampler, seed=seed)
+
+
+def _scaled(X: Array, target: Array, fold: Fold) -> PreparedFold:
     from sklearn.preprocessing import StandardScaler
 
     start = time.process_time()
+    X_train, X_valid = X[fold.train], X[fold.valid]  # copies, which are filled and scaled in place
+    medians = _medians(X_train)
+    for part in (X_train, X_valid):
+        for column, median in zip(part.T, medians, strict=True):
+            column[np.isnan(column)] = median
+    scaler = StandardScaler(copy=False)
+    X_train = np.ascontiguousarray(scaler.fit_transform(X_train))
+    X_valid = np.ascontiguousarray(scaler.transform(X_valid))
+    spent = time.process_time() - start
+    return PreparedFold(X_train, target[fold.train], X_valid, target[fold.valid], spent)
+
+
+def _medians(X: Array) -> Array:
+    """Return SimpleImputer's medians, some columns at a time: on all at once it takes several times X's memory."""
+    from sklearn.impute import SimpleImputer
+
+    blocks = [X[:, first : first + _COLUMNS] for first in range(0, X.shape[1], _COLUMNS)]
     imputer = SimpleImputer(strategy="median", keep_empty_features=True)
-    scaler = StandardScaler()
-    X_train = scaler.fit_transform(imputer.fit_transform(X[fold.train]))
-    X_valid = scaler.transform(imputer.transform(X[fold.valid]))
-    X_train, y_train = resample(sampler, np.ascontiguousarray(X_train), target[fold.train], seed)
-    return PreparedFold(
-        X_train, y_train, np.ascontiguousarray(X_valid), target[fold.valid], time.process_time() - start
-    )
+    return np.concatenate([imputer.fit(block).statistics_ for block in blocks])
+
+
+def _resampled(sampler: Sampler, before: PreparedFold, seed: int) -> PreparedFold:
+    start = time.process_time()
+    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed)
+    spent = before.cpu_seconds + time.process_time() - start
+    return PreparedFold(X_train, y_train, before.X_valid, before.y_valid, spent)
 
 
 class FoldCache:
-    """Resampled folds on local disk, made by whichever worker needs one first and memory-mapped by the others.
-
-    Folds that are not resampled cost less to make than to read back, and are not kept.
+    """Prepared folds on local disk, made by whichever worker needs one first and memory-mapped by the others.
 
     Parameters
     ----------
     directory : pathlib.Path or None
         None keeps nothing.
+    limit : int or None
+        Bytes that the folds may take up. A fold that finds no room is made again by whoever needs it.
+    on_full : callable
+        Told each time a fold found no room.
     """
 
     _ARRAYS = ("X_train", "y_train", "X_valid", "y_valid")
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(
+        self, directory: Path | None, limit: int | None = None, on_full: Callable[[], None] = lambda: None
+    ) -> None:
         self._directory = directory
+        self._limit = limit
+        self._on_full = on_full
 
     def get(self, X: Array, target: Array, fold: Fold, *, dataset: str, sampler: Sampler, seed: int) -> PreparedFold:
         """Return a prepared fold, from the cache where it has been made."""
-        if self._directory is None or sampler == "none":
-            return prepare(X, target, fold, sampler=sampler, seed=seed)
+
+        def make() -> PreparedFold:
+            before = BEFORE[sampler]
+            if before is None:
+                return _scaled(X, target, fold)
+            return _resampled(sampler, self.get(X, target, fold, dataset=dataset, sampler=before, seed=seed), seed)
+
+        if self._directory is None:
+            return make()
         place = self.place(self._directory, dataset, sampler, seed) / fold.name
         place.mkdir(parents=True, exist_ok=True)
         with (place / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, or its process dies
             done = place / "done.json"
             if not done.exists():
-                made = prepare(X, target, fold, sampler=sampler, seed=seed)
-                for name in self._ARRAYS:
-                    np.save(place / f"{name}.npy", getattr(made, name))
+                made = make()
+                if not self._keep(self._directory, place, made):
+                    return made
                 done.write_text(json.dumps(made.cpu_seconds))
         arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in self._ARRAYS}
         return PreparedFold(**arrays, cpu_seconds=float(json.loads(done.read_text())))
 
+    def _keep(self, directory: Path, place: Path, made: PreparedFold) -> bool:
+        arrays = {name: getattr(made, name) for name in self._ARRAYS}
+        with (directory / "folds" / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # one after the other, so that all of them together keep to the limit
+            size = sum(array.nbytes for array in arrays.values())
+            if self._limit is not None and size + _bytes_under(directory / "folds") > self._limit:
+                self._on_full()
+                return False
+            for name, array in arrays.items():
+                np.save(place / f"{name}.npy", array)
+        return True
+
     @staticmethod
     def place(directory: Path, dataset: str, sampler: Sampler, seed: int) -> Path:
         """Return the folder of the folds that units of one dataset, sampler and seed share."""
-        return directory / "folds" / dataset / sampler / f"seed_{seed}"
+        return directory / "folds" / dataset / f"seed_{seed}" / sampler
+
+
+def _bytes_under(directory: Path) -> int:
+    total = 0
+    for path in directory.rglob("*.npy"):
+        with contextlib.suppress(FileNotFoundError):  # folds that nobody needs any more go away meanwhile
+            total += path.stat().st_size
+    return total

@@ -17,6 +17,13 @@ Sampler = Literal["none", "random_under_sampling", "smote", "smote_tomek"]
 TECHNIQUES: tuple[Technique, ...] = get_args(Technique)
 SAMPLERS: tuple[Sampler, ...] = get_args(Sampler)
 SMOTE_NEIGHBORS = 3
+# What a sampler's rows are made from: another sampler's, or nothing but the fold's own.
+BEFORE: dict[Sampler, Sampler | None] = {
+    "none": None,
+    "random_under_sampling": "none",
+    "smote": "none",
+    "smote_tomek": "smote",
+}
 
 
 def sampler_of(technique: Technique) -> Sampler:
@@ -26,40 +33,44 @@ def sampler_of(technique: Technique) -> Sampler:
     return technique  # type: ignore[return-value]
 
 
+def chain(sampler: Sampler) -> tuple[Sampler, ...]:
+    """Return what has to be made for a sampler's rows, the sampler itself last."""
+    before = BEFORE[sampler]
+    return (*(() if before is None else chain(before)), sampler)
+
+
 def resample(sampler: Sampler, X: Array, target: Array, seed: int) -> tuple[Array, Array]:
     """Resample the training rows of a fold, as imbalanced-learn does with ``random_state = seed``.
 
     Parameters
     ----------
+    sampler : str
+        Any but 'none'.
     X : float32 ndarray of shape (n, p)
-        Without missing values; scaled, since neighbours are sought by Euclidean distance.
+        Without missing values; scaled, since neighbours are sought by Euclidean distance. For SMOTE-Tomek, SMOTE's
+        result with the same seed.
     target : int8 ndarray of shape (n,)
 
     Returns
     -------
     (float32 ndarray of shape (m, p), int8 ndarray of shape (m,))
-        C-contiguous. With `sampler` 'none', the input itself.
+        C-contiguous.
 
     Notes
     -----
     SMOTE: Chawla et al. (2002); SMOTE-Tomek: Batista et al. (2003), here Tomek links of both classes removed after
     that same seeded SMOTE.
     """
-    if sampler == "none":
-        return X, target
+    import numpy as np
     from imblearn.over_sampling import SMOTE
     from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 
-    steps: list[Any] = {
-        "random_under_sampling": [RandomUnderSampler(random_state=seed)],
-        "smote": [SMOTE(k_neighbors=SMOTE_NEIGHBORS, random_state=seed)],
-        "smote_tomek": [
-            SMOTE(k_neighbors=SMOTE_NEIGHBORS, random_state=seed),
-            TomekLinks(sampling_strategy="all"),
-        ],
-    }[sampler]
-    import numpy as np
-
-    for step in steps:
-        X, target = step.fit_resample(X, target)
+    step: Any
+    if sampler == "random_under_sampling":
+        step = RandomUnderSampler(random_state=seed)
+    elif sampler == "smote":
+        step = SMOTE(k_neighbors=SMOTE_NEIGHBORS, random_state=seed)
+    else:
+        step = TomekLinks(sampling_strategy="all")
+    X, target = step.fit_resample(X, target)
     return np.ascontiguousarray(X, dtype=np.float32), target

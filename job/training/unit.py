@@ -1,9 +1,8 @@
-"""One unit of work, from features to predictions: split, search, refit, predict."""
+"""Units of work, from features to predictions: split, search, refit, predict."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Literal
@@ -11,12 +10,12 @@ from typing import Literal
 import numpy as np
 
 from job.metrics import Array, all_metrics
-from job.training import models
-from job.training.candidates import Candidate, Grid, ModelName
+from job.training.candidates import Candidate, Grid, ModelName, candidates, key_of, without_weight
+from job.training.fitting import Fitted, Trainer
 from job.training.preparation import FoldCache, PreparedFold
-from job.training.search import Fit, Place, search
-from job.training.splits import Fold, Inapplicable, check_sampler, split
-from job.training.techniques import Technique, sampler_of
+from job.training.search import Demand, Fit, Memory, Place, SearchResult, predict_once, search
+from job.training.splits import Fold, Inapplicable, Splits, check_sampler, split
+from job.training.techniques import Sampler, Technique, sampler_of
 from job.training.threshold import tune_threshold
 
 
@@ -105,82 +104,166 @@ def run_unit(
     cache: FoldCache | None = None,
     *,
     known: Mapping[Place, Fit] | None = None,
-    on_fit: Callable[[Place, Fit], None] = lambda _place, _fit: None,
+    on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
 ) -> UnitResult:
-    """Run one unit.
+    """Run one unit by itself; see :func:`run_units`."""
+    (result,) = run_units({unit: grid}, protocol, X, target, cache, known={unit: known or {}}, on_fit=on_fit)
+    return result
+
+
+def run_units(
+    grids: Mapping[Unit, Grid],
+    protocol: Protocol,
+    X: Array,
+    target: Array,
+    cache: FoldCache | None = None,
+    *,
+    known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
+    on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
+) -> Iterator[UnitResult]:
+    """Run units that share work: of one dataset, model and seed.
+
+    What two of them need is made once: folds and fits of techniques that leave the rows alone, and fits on SMOTE's rows
+    where SMOTE-Tomek took none away.
 
     Parameters
     ----------
-    grid : mapping of parameter names to values
-        What the unit searches, the weights of cost-sensitive learning included
+    grids : mapping of Unit to grid
+        What each unit searches, the weights of cost-sensitive learning included
         (:func:`~job.training.candidates.grid_of`).
     X : float32 ndarray of shape (n, p)
         Processed features, missing values as NaN.
     target : int8 ndarray of shape (n,)
     cache : FoldCache, optional
-        Where resampled folds are shared with other units.
-    known : dict of Place to Fit, optional
-        Fits of the search that an earlier attempt made.
+        Where prepared folds are shared with other units.
+    known : dict of Unit to dict of Place to Fit, optional
+        Fits of the searches that an earlier attempt made.
     on_fit : callable
-        Told of each fit of the search as it is finished.
+        Told of each fit of a search as it is finished.
 
-    Returns
-    -------
+    Yields
+    ------
     UnitResult
-        With status 'inapplicable' where the unit cannot work on these data; any other failure raises.
+        One for each unit, with status 'inapplicable' where it cannot work on these data; any other failure raises.
     """
-    sampler = sampler_of(unit.technique)
-    cache = cache or FoldCache(None)
+    (dataset, model, seed) = _in_common(grids)
     try:
-        splits = split(target, seed=unit.seed, folds=protocol.folds, test_share=protocol.test_share)
-        check_sampler(sampler, splits, target)
+        splits = split(target, seed=seed, folds=protocol.folds, test_share=protocol.test_share)
     except Inapplicable as reason:
-        return UnitResult(unit, "inapplicable", str(reason))
-    prepared: dict[str, float] = {}
+        yield from (UnitResult(unit, "inapplicable", str(reason)) for unit in grids)
+        return
+    batches: dict[Sampler, list[Unit]] = {}
+    for unit in grids:
+        batches.setdefault(sampler_of(unit.technique), []).append(unit)
+    cache = cache or FoldCache(None)
+    memory = Memory() if len(batches) > 1 else None
+    for sampler, units in batches.items():
+        try:
+            check_sampler(sampler, splits, target)
+        except Inapplicable as reason:
+            yield from (UnitResult(unit, "inapplicable", str(reason)) for unit in units)
+            continue
+        get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
+        batch = _Batch(model, sampler, seed, splits, get, target, memory)
+        demands = [
+            Demand(
+                unit,
+                tuple(candidates(grids[unit])),
+                "roc_auc" if unit.technique == "threshold_moving" else protocol.scoring,
+                keep_scores=unit.technique == "threshold_moving",
+                known=(known or {}).get(unit, {}),
+            )
+            for unit in units
+        ]
+        yield from batch.run(demands, on_fit)
 
-    def prepare(fold: Fold) -> PreparedFold:
-        made = cache.get(X, target, fold, dataset=unit.dataset, sampler=sampler, seed=unit.seed)
-        prepared[fold.name] = made.cpu_seconds
+
+def _in_common(units: Iterable[Unit]) -> tuple[str, ModelName, int]:
+    found = {(unit.dataset, unit.model, unit.seed) for unit in units}
+    if len(found) != 1:
+        raise ValueError(f"units of one dataset, model and seed can share work, these are of {len(found)}")
+    return found.pop()
+
+
+@dataclass
+class _Batch:
+    """Units with the same folds and model: their search, and the refit of their winners."""
+
+    model: ModelName
+    sampler: Sampler
+    seed: int
+    splits: Splits
+    get: Callable[[Fold], PreparedFold]
+    target: Array
+    memory: Memory | None
+    prepared: dict[str, float] = field(default_factory=dict)
+
+    def prepare(self, fold: Fold) -> PreparedFold:
+        made = self.get(fold)
+        self.prepared[fold.name] = made.cpu_seconds
         return made
 
-    moving = unit.technique == "threshold_moving"
-    found = search(
-        unit.model,
-        grid,
-        [partial(prepare, fold) for fold in splits.folds],
-        sampler=sampler,
-        seed=unit.seed,
-        scoring="roc_auc" if moving else protocol.scoring,
-        keep_scores=moving,
-        known=known,
-        on_fit=on_fit,
-    )
-    try:
-        threshold = tune_threshold(found.valid_targets, found.valid_scores) if moving else None
-    except Inapplicable as reason:
-        return UnitResult(unit, "inapplicable", str(reason))
-    refit = prepare(splits.refit)
-    start = time.process_time()
-    estimator = models.fit(unit.model, found.best, refit.X_train, refit.y_train, sampler=sampler, seed=unit.seed)
-    score = models.score(estimator, refit.X_valid)
-    decision = models.decide(estimator, refit.X_valid) if threshold is None else (score >= threshold).astype(np.int8)
-    refit_s = time.process_time() - start
-    # Folds that an earlier attempt was through with are counted at what the others took.
-    shared_s = sum(prepared.values()) / len(prepared) * (len(splits.folds) + 1)
-    score = score.astype(np.float64)
-    test_target = target[splits.refit.valid]
-    return UnitResult(
-        unit,
-        "done",
-        row=splits.refit.valid.astype(np.int32),
-        target=test_target,
-        score=score,
-        decision=decision,
-        candidates=found.candidates,
-        fold_scores=found.fold_scores,
-        best_index=found.best_index,
-        threshold=None if threshold is None else float(threshold),
-        metrics=all_metrics(test_target, score, decision),
-        cpu_seconds=shared_s + found.cpu_seconds + refit_s,
-        shared_cpu_seconds=shared_s,
-    )
+    def run(self, demands: Sequence[Demand], on_fit: Callable[[Unit, Place, Fit], None]) -> Iterator[UnitResult]:
+        found = search(
+            self.model,
+            demands,
+            [partial(self.prepare, fold) for fold in self.splits.folds],
+            sampler=self.sampler,
+            seed=self.seed,
+            memory=self.memory,
+            on_fit=on_fit,
+        )
+        going: list[tuple[Demand, SearchResult, Array | None]] = []
+        for demand in demands:
+            result = found[demand.name]
+            try:
+                threshold = tune_threshold(result.valid_targets, result.valid_scores) if demand.keep_scores else None
+            except Inapplicable as reason:
+                yield UnitResult(demand.name, "inapplicable", str(reason))
+            else:
+                going.append((demand, result, threshold))
+        if not going:
+            return
+        refit = self.prepare(self.splits.refit)
+        trainer = Trainer(self.model, refit, sampler=self.sampler, seed=self.seed)
+        winners = [without_weight(self.model, demand.points[result.best_index]) for demand, result, _ in going]
+        identity = "" if self.memory is None else refit.identity
+        predicted = predict_once(trainer, self.model, winners, memory=self.memory, identity=identity)
+        # Folds that an earlier attempt was through with are counted at what the others took.
+        prepared_s = sum(self.prepared.values()) / len(self.prepared) * (len(self.splits.folds) + 1)
+        shared_s = prepared_s + trainer.binning_cpu_seconds
+        for (demand, result, threshold), winner in zip(going, winners, strict=True):
+            fitted = predicted[key_of(winner)]
+            others = sum(key_of(other) == key_of(winner) for other in winners) > 1
+            yield self._result(demand, result, threshold, fitted, shared_s, shared_refit=others)
+
+    def _result(
+        self,
+        demand: Demand,
+        result: SearchResult,
+        threshold: Array | None,
+        fitted: Fitted,
+        shared_s: float,
+        *,
+        shared_refit: bool,
+    ) -> UnitResult:
+        test = self.splits.refit.valid
+        score, decision = fitted.prediction.score, fitted.prediction.decision
+        if threshold is not None:
+            decision = (score >= threshold).astype(np.int8)
+        score = score.astype(np.float64)
+        return UnitResult(
+            demand.name,
+            "done",
+            row=test.astype(np.int32),
+            target=self.target[test],
+            score=score,
+            decision=decision,
+            candidates=demand.points,
+            fold_scores=result.fold_scores,
+            best_index=result.best_index,
+            threshold=None if threshold is None else float(threshold),
+            metrics=all_metrics(self.target[test], score, decision),
+            cpu_seconds=shared_s + result.cpu_seconds + fitted.cpu_seconds,
+            shared_cpu_seconds=shared_s + result.shared_cpu_seconds + (fitted.cpu_seconds if shared_refit else 0.0),
+        )

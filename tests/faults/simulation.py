@@ -18,7 +18,7 @@ import numpy as np
 
 from job.console import Console
 from job.errors import Interrupted, StorageError
-from job.experiment.flight import Made, Task
+from job.experiment.flight import FitMade, Made, Task
 from job.experiment.processes import Options
 from job.experiment.runner import Means, RunReport, run_experiment
 from job.experiment.signals import Stop
@@ -182,17 +182,17 @@ class FakePool:
     def __init__(self, world: World, attempt: int, odds: Odds, stop: _Stop, workers: int) -> None:
         self._world, self._attempt, self._odds, self._stop, self._count = world, attempt, odds, stop, workers
 
-    def run(self, tasks: tuple[Task, ...], stopped: Callable[[], bool]) -> Iterator[Any]:
+    def run(self, tasks: tuple[Task, ...], stopped: Callable[[], bool], *, alone: bool = False) -> Iterator[Any]:
         import signal
 
         world, odds = self._world, self._odds
         waiting = list(tasks)
-        busy: dict[int, tuple[Task, dict[Place, Fit]]] = {}
+        busy: dict[int, tuple[Task, dict[Unit, dict[Place, Fit]]]] = {}
         while (waiting or busy) and not stopped():
-            for worker in range(self._count):
+            for worker in range(1 if alone else self._count):
                 if worker not in busy and waiting:
                     task = waiting.pop(0)
-                    busy[worker] = (task, dict(task.known))
+                    busy[worker] = (task, {unit: dict(task.known.get(unit, {})) for unit in task.units})
             world.step(self._attempt)
             if world.rng.random() < odds.kill:
                 raise Killed
@@ -206,15 +206,20 @@ class FakePool:
                 del busy[worker]
                 yield Outcome(task, error="its worker was killed", killed=True)
                 continue
-            todo = [(c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in fits]
-            if todo:
-                fit = Fit(number(task.unit, todo[0]), 1.0)
-                fits[todo[0]] = fit
-                world.made[task.unit, todo[0]].append((self._attempt, world.now))
-                yield Note(task, (todo[0], fit))
-            else:
+            if not fits:
                 del busy[worker]
-                yield Outcome(task, Made(compute(task.unit, fits), "2026-01-01T00:00:00+00:00", 1.0))
+                yield Outcome(task)
+                continue
+            unit, made = next(iter(fits.items()))
+            todo = [(c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in made]
+            if todo:
+                fit = Fit(number(unit, todo[0]), 1.0)
+                made[todo[0]] = fit
+                world.made[unit, todo[0]].append((self._attempt, world.now))
+                yield Note(task, FitMade(unit, todo[0], fit))
+            else:
+                del fits[unit]
+                yield Note(task, Made(compute(unit, made), "2026-01-01T00:00:00+00:00", 1.0))
             yield None
 
 

@@ -10,7 +10,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -22,7 +21,6 @@ from job.data import processing
 from job.data.dataset import float32
 from job.data.processed import describe_processed, fingerprint, load_processed
 from job.data.processing import process, process_present
-from job.data.rawfile import RawTable
 from job.errors import (
     DatasetNotFound,
     NoSpaceLeft,
@@ -291,7 +289,3 @@ def test_processing_is_deterministic_and_keeps_the_order_of_rows(order: list[int
         np.testing.assert_array_equal(shuffled.target, straight.target[rows])
     finally:
         shutil.rmtree(root)
-
-
-def test_a_raw_table_knows_its_length() -> None:
-    assert RawTable({"a": pa.array(["1", "2"])}, "x", None).rows == 2  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from job.console import Console
 from job.errors import ResultInvalid, StorageError, UsageError
 from job.experiment import checkpoints
 from job.experiment.attempts import Attempt, read_attempts, summarise_attempts
+from job.experiment.items import items_of
 from job.experiment.outbox import Outbox, patiently
 from job.experiment.shards import Shard, deal, parse_shard, shard_from_environment
 from job.experiment.spec import read_spec
@@ -208,11 +209,11 @@ def test_a_shard_comes_from_the_setting_or_from_the_array_job(monkeypatch: pytes
 
 
 @given(st.integers(1, 40), st.randoms(use_true_random=False))
-def test_shards_share_out_every_unit_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
-    units = list(read_spec("quick").units())
-    cost = {unit: rng.choice([1.0, 1.0, 5.0, 30.0]) for unit in units}
-    parts = [deal(units, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
-    assert sorted(unit for part in parts for unit in part) == sorted(units)
-    assert parts == [deal(units, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
-    loads = [sum(cost[unit] for unit in part) for part in parts]
+def test_shards_share_out_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
+    items = items_of(read_spec("quick").units())
+    cost = {item: rng.choice([1.0, 1.0, 5.0, 30.0]) for item in items}
+    parts = [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
+    assert sorted(item for part in parts for item in part) == sorted(items)
+    assert parts == [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
+    loads = [sum(cost[item] for item in part) for part in parts]
     assert max(loads) <= sum(loads) / count + max(cost.values()) + 1e-9

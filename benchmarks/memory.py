@@ -1,0 +1,107 @@
+"""What a worker holds privately while it runs a unit: the figures of job/experiment/memory.py.
+
+    python -m benchmarks.memory
+    python -m benchmarks.memory --model xgboost --technique smote --rows 100000
+
+prints for each unit: the libraries' MiB, what comes on top of it at the peak, and what the runner reckons with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from job.experiment.memory import MIB, PEAK, WORKER
+from job.experiment.workers import numeric_environment
+from job.training.candidates import MODELS
+from job.training.preparation import FoldCache
+from job.training.unit import Protocol, Unit, run_unit
+
+FEATURES = 40
+# Few trees and rounds: their number takes time, and memory only in a forest, which the runner counts by itself.
+GRIDS: dict[str, dict[str, list[Any]]] = {
+    "logistic_regression": {"alpha": [1e-4], "max_iter": [3]},
+    "random_forest": {"n_estimators": [4], "max_depth": [20]},
+    "lightgbm": {"n_estimators": [5]},
+    "xgboost": {"n_estimators": [5], "max_depth": [6]},
+    "mlp": {"hidden_layer_sizes": [(50,)], "max_iter": [1], "early_stopping": [True]},
+}
+
+
+def private_bytes() -> int:
+    """Return the anonymous memory of this process: what no other process shares and no file backs."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("RssAnon"):
+            return int(line.split()[1]) << 10
+    raise OSError("/proc/self/status does not tell RssAnon")
+
+
+def measure(model: Any, technique: Any, rows: int) -> tuple[int, int]:
+    """Return the private bytes before the unit, and what it adds at its peak."""
+    with tempfile.TemporaryDirectory() as place:
+        (Path(place) / "folds").mkdir()
+        X, target = _data(Path(place), rows)
+        unit, protocol = Unit("data", model, technique, 1), Protocol(folds=2)
+        run_unit(unit, GRIDS[model], protocol, np.asarray(X[:2000]), target[:2000])  # loads the libraries
+        before = peak = private_bytes()
+        ended = threading.Event()
+
+        def watch() -> None:
+            nonlocal peak
+            while not ended.is_set():
+                peak = max(peak, private_bytes())
+                time.sleep(0.003)
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        run_unit(unit, GRIDS[model], protocol, X, target, FoldCache(Path(place)))
+        ended.set()
+        watcher.join()
+    return before, peak - before
+
+
+def _data(place: Path, rows: int) -> tuple[Any, Any]:
+    rng = np.random.default_rng(0)
+    X = np.lib.format.open_memmap(place / "X.npy", "w+", np.float32, (rows, FEATURES))
+    for first in range(0, rows, 10_000):
+        X[first : first + 10_000] = rng.standard_normal((min(10_000, rows - first), FEATURES))
+    target = (X[:, :5].sum(axis=1) + 2 * rng.standard_normal(rows) > 2.4).astype(np.int8)
+    X.flush()
+    del X
+    return np.load(place / "X.npy", mmap_mode="r"), target
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", choices=MODELS)
+    parser.add_argument("--technique", default="smote")
+    parser.add_argument("--rows", type=int, default=200_000)
+    chosen = parser.parse_args()
+    if chosen.model is None:
+        for model in MODELS:
+            for technique in ("baseline", "random_under_sampling", "smote"):
+                one = ["--model", model, "--technique", technique, "--rows", str(chosen.rows)]
+                command = [sys.executable, "-m", "benchmarks.memory", *one]
+                subprocess.run(command, check=True, env=_environment())
+        return
+    before, more = measure(chosen.model, chosen.technique, chosen.rows)
+    reckoned = WORKER + PEAK * 4 * chosen.rows * FEATURES
+    print(chosen.model, chosen.technique, before // MIB, more // MIB, int(reckoned) // MIB)
+
+
+def _environment() -> dict[str, str]:
+    import os
+
+    return {**os.environ, **numeric_environment()}
+
+
+if __name__ == "__main__":
+    main()

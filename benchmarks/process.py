@@ -1,0 +1,115 @@
+"""From a raw Lending Club file to features: ours against polars, pandas, and the bare parsing of the needed columns.
+
+    python -m benchmarks process [--rows N ...] [--rounds N] [--folder DIRECTORY]
+
+The raw file is a synthetic one with the full header of 151 columns, uncompressed (``ldp data sample``, seed 1). Every
+side is a process of its own and pays for its start. Ours is the command ``ldp data process``, with all that it
+promises: every needed cell is checked, the raw file's SHA-256 and the features' fingerprint are computed, and interim
+table, features and target are written with page checksums. The others compute the same features, write them, and check
+nothing (:mod:`benchmarks.process_sides`); afterwards every value of theirs is compared with ours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, compare, figure, publish, ratio
+from benchmarks.process_sides import SIDES, side
+
+ROWS = (100_000, 500_000, 2_260_000)
+PACKAGES = ("numpy", "pandas", "polars", "pyarrow")
+LDP = (sys.executable, "-c", "from job.cli import run; run()", "data")
+NOTE = "checks every cell, hashes the raw file and the features; writes interim, X and y with page checksums"
+
+
+def make_raw(folder: Path, rows: int) -> Path:
+    """Write the raw file unless it is there."""
+    raw = folder / str(rows) / "data" / "raw" / "lending_club.csv"
+    if not raw.is_file():
+        command = [*LDP, "sample", "lending_club", "--rows", str(rows), "--seed", "1"]
+        environment = {**os.environ, "LDP_STORAGE_URL": str(folder / str(rows))}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
+    return raw
+
+
+def check(ours: Path, theirs: Path) -> None:
+    """Compare every value of two tables.
+
+    Raises
+    ------
+    AssertionError
+    """
+    import numpy as np
+    import pyarrow.parquet as pq
+
+    one, other = pq.read_table(ours), pq.read_table(theirs)
+    assert one.column_names == other.column_names, (one.column_names, other.column_names)
+    for name in one.column_names:
+        wanted, found = one[name].to_numpy(), other[name].to_numpy()
+        if wanted.dtype.kind == "M":
+            np.testing.assert_array_equal(found.astype("datetime64[D]"), wanted.astype("datetime64[D]"), name)
+        else:
+            assert found.dtype == wanted.dtype, name
+            np.testing.assert_allclose(found, wanted, rtol=1e-6, equal_nan=True, err_msg=name)
+
+
+def measure_case(folder: Path, rows: int, rounds: int) -> Case:
+    raw, out = make_raw(folder, rows), folder / str(rows)
+    ours = Side("ldp", (*LDP, "process", "lending_club", "--force"), NOTE, {"LDP_STORAGE_URL": str(out)})
+    sides = (ours, *(side(name, raw, out / name) for name in SIDES))
+    print(f"{rows:,} rows, {raw.stat().st_size / 1e6:,.0f} MB", file=sys.stderr)
+    runs = compare(sides, rounds)
+    for name in SIDES:
+        for part in () if name == "floor" else ("X", "y"):
+            standing = out / "data" / "processed" / f"lending_club_{part}.parquet"
+            command = [
+                sys.executable,
+                "-m",
+                "benchmarks.process",
+                "--check",
+                str(standing),
+                str(out / name / f"{part}.parquet"),
+            ]
+            subprocess.run(command, check=True)  # in a process of its own, so that this one stays small
+    checks = ("Every feature of every side is ours to within 1e-6 (relative), and so are target and time.",)
+    return Case(
+        f"{rows:,} rows, {raw.stat().st_size / 1e6:,.0f} MB", sides, runs, claims(runs, rows == ROWS[-1]), checks
+    )
+
+
+def claims(runs: dict[str, list[Measurement]], whole: bool) -> tuple[Claim, ...]:
+    """Return the ratios; those of the whole file have limits."""
+    memory = figure(runs, "ldp", "peak_mib")
+    return (
+        Claim("CPU of ldp / polars", ratio(runs, "ldp", "polars"), at_most=1.3 if whole else None),
+        Claim("CPU of pandas / ldp", ratio(runs, "pandas", "ldp"), at_least=3.0 if whole else None),
+        Claim("CPU of pandas, tuned / ldp", ratio(runs, "pandas, tuned", "ldp")),
+        Claim("CPU of ldp / floor", ratio(runs, "ldp", "floor"), at_most=1.5 if whole else None),
+        Claim("peak memory of ldp", memory, "MiB", at_most=2048.0 if whole else None),
+    )
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks process")
+    parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", type=Path, help="where raw files are kept and found again (2 GB)")
+    parser.add_argument("--check", type=Path, nargs=2, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.check:
+        check(*options.check)
+        return 0
+    shown = "" if tuple(options.rows) == ROWS else f" --rows {' '.join(map(str, options.rows))}"
+    about = circumstances(f"python -m benchmarks process{shown} --rounds {options.rounds}", PACKAGES)
+    with tempfile.TemporaryDirectory() as place:
+        cases = [measure_case(options.folder or Path(place), rows, options.rounds) for rows in options.rows]
+    return publish("process", about, cases)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""What the machine, or the container on it, says of its memory. Linux tells; other systems say nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def available_bytes(root: Path = Path("/")) -> int | None:
+    """Return the memory that this process and its children may still take: the machine's, or its container's.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Where ``proc`` and ``sys`` are.
+
+    Returns
+    -------
+    int or None
+        None where the system does not say.
+    """
+    bounds = [_machine(root)]
+    for folder, limit, usage, reclaimable in (
+        *((folder, "memory.max", "memory.current", "inactive_file") for folder in _groups(root, "")),
+        *(
+            (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+            for folder in _groups(root, "memory")
+        ),
+    ):
+        most, used = _number(folder / limit), _number(folder / usage)
+        if most is not None and used is not None:
+            bounds.append(max(0, most - used + _statistic(folder / "memory.stat", reclaimable)))
+    known = [bound for bound in bounds if bound is not None]
+    return min(known) if known else None
+
+
+def out_of_memory_kills(root: Path = Path("/")) -> int:
+    """Return how many processes of this container, or control group, the kernel has killed for want of memory."""
+    return max((_statistic(folder / "memory.events", "oom_kill") for folder in _groups(root, "")), default=0)
+
+
+def _groups(root: Path, controller: str) -> list[Path]:
+    """Return the folders of this process's control group, and of the root as a container sees it."""
+    base = root / "sys/fs/cgroup" / controller
+    folders = [base]
+    for line in _text(root / "proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(",") and path != "/":
+            folders.append(base / path.lstrip("/"))
+    return folders
+
+
+def _machine(root: Path) -> int | None:
+    for line in _text(root / "proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            return int(line.split()[1]) << 10
+    return None
+
+
+def _statistic(path: Path, name: str) -> int:
+    for line in _text(path).splitlines():
+        key, _, value = line.partition(" ")
+        if key == name:
+            return int(value)
+    return 0
+
+
+def _number(path: Path) -> int | None:
+    text = _text(path).strip()
+    return int(text) if text.isdigit() else None  # "max" is no limit
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text()
+    except OSError:
+        return ""

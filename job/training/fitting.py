@@ -1,0 +1,244 @@
+"""Candidates fitted on one fold, and what they predict for its validation rows; each piece of work is done once.
+
+The first 100 trees of a forest of 200 are the forest of 100, and the first 100 rounds of boosting the model of 100
+rounds: one fit gives the predictions of both. A fit that converges below its ``max_iter`` is the fit of any larger one.
+LightGBM and XGBoost sort the training rows into bins before they fit: once for all candidates of a fold. Nothing of
+this changes a bit of any prediction.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from job.metrics import Array
+from job.training import models
+from job.training.candidates import CEILINGS, NESTED, Candidate, ModelName
+from job.training.preparation import PreparedFold
+from job.training.techniques import Sampler
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a fitted model says of the validation rows.
+
+    Attributes
+    ----------
+    score : ndarray of shape (k,)
+        Probability of default, in the model's own float type.
+    decision : int8 ndarray of shape (k,)
+        The model's own decision, 1 for a default.
+    ranking : ndarray of shape (k,)
+        What scikit-learn's ROC AUC scorer ranks rows by: the decision function where there is one, else the score.
+    """
+
+    score: Array
+    decision: Array
+    ranking: Array
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A candidate's prediction.
+
+    Attributes
+    ----------
+    candidate : dict
+    prediction : Prediction
+    fit : int
+        Which fit of the family it comes from: members with the same number share one.
+    cpu_seconds : float
+        What the candidate would cost if it were fitted alone; about, where a prefix of a fit served it.
+    """
+
+    candidate: Candidate
+    prediction: Prediction
+    fit: int
+    cpu_seconds: float
+
+
+class Trainer:
+    """Fits candidates of one model on one fold.
+
+    Parameters
+    ----------
+    model : str
+    fold : PreparedFold
+    sampler : str
+        What resampled the fold.
+    seed : int
+
+    Attributes
+    ----------
+    binning_cpu_seconds : float
+        What the bins took that all candidates share.
+    """
+
+    def __init__(self, model: ModelName, fold: PreparedFold, *, sampler: Sampler, seed: int) -> None:
+        self._model = model
+        self._fold = fold
+        self._sampler = sampler
+        self._seed = seed
+        self.binning_cpu_seconds = 0.0
+
+    def fit(self, family: Sequence[Candidate]) -> Iterator[Fitted]:
+        """Fit a family of candidates (:func:`job.training.candidates.families`) and predict the validation rows.
+
+        Yields
+        ------
+        Fitted
+            One for each member, in their order.
+        """
+        with models.quiet():
+            if self._model in NESTED:
+                yield from self._nested(family)
+            else:
+                yield from self._up_to_convergence(family)
+
+    def _nested(self, family: Sequence[Candidate]) -> Iterator[Fitted]:
+        predict = {"random_forest": self._forest, "lightgbm": self._lightgbm, "xgboost": self._xgboost}[self._model]
+        binned = self.binning_cpu_seconds
+        start = time.process_time()
+        predictions = list(predict(family))
+        spent = time.process_time() - start - (self.binning_cpu_seconds - binned)
+        largest = self._size(family[-1])
+        for candidate, prediction in zip(family, predictions, strict=True):
+            yield Fitted(candidate, prediction, 0, spent * self._size(candidate) / largest)
+
+    def _size(self, candidate: Candidate) -> int:
+        size: int = self._build(candidate).n_estimators or 1  # XGBoost's own default is None
+        return size
+
+    def _up_to_convergence(self, family: Sequence[Candidate]) -> Iterator[Fitted]:
+        fold, name = self._fold, CEILINGS[self._model]
+        converged: Fitted | None = None
+        for i, candidate in enumerate(family):
+            if converged is not None:
+                yield replace(converged, candidate=candidate)
+                continue
+            start = time.process_time()
+            estimator = self._build(candidate)
+            weights = models.sample_weights(self._model, candidate, fold.y_train)
+            if weights is None:
+                estimator.fit(fold.X_train, fold.y_train)
+            else:
+                estimator.fit(fold.X_train, fold.y_train, sample_weight=weights)
+            made = Fitted(candidate, _predict(estimator, fold.X_valid), i, time.process_time() - start)
+            # L-BFGS counts its iterations otherwise.
+            if name in candidate and estimator.n_iter_ < estimator.max_iter and candidate.get("solver") != "lbfgs":
+                converged = made
+            yield made
+
+    def _forest(self, family: Sequence[Candidate]) -> Iterator[Prediction]:
+        fold = self._fold
+        forest = self._build(family[-1]).fit(fold.X_train, fold.y_train)
+        wanted = [self._size(candidate) for candidate in family]
+        # As RandomForestClassifier adds its trees up: one after the other, in float64.
+        total = np.zeros((fold.X_valid.shape[0], 2))
+        for count, tree in enumerate(forest.estimators_, 1):
+            total += tree.predict_proba(fold.X_valid, check_input=False)
+            if count in wanted:
+                probability = total / count
+                decision = np.argmax(probability, axis=1).astype(np.int8)
+                yield Prediction(probability[:, 1], decision, probability[:, 1])
+
+    def _lightgbm(self, family: Sequence[Candidate]) -> Iterator[Prediction]:
+        import lightgbm
+
+        estimator = self._build(family[-1])
+        weights = models.sample_weights(self._model, family[-1], self._fold.y_train)
+        parameters = estimator.get_params()
+        for name in ("n_estimators", "class_weight", "importance_type", "objective"):
+            parameters.pop(name)
+        parameters |= {"objective": "binary", **_BINS}
+        data = self._lightgbm_data(weights)
+        booster = lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
+        for candidate in family:
+            rounds = self._size(candidate)
+            score = np.asarray(booster.predict(self._fold.X_valid, num_iteration=rounds, num_threads=1))
+            # LGBMClassifier takes the larger of 1 − score and score, the first where they are equal.
+            yield Prediction(score, (score > 1.0 - score).astype(np.int8), score)
+
+    def _lightgbm_data(self, weights: Array | None) -> Any:
+        # LightGBM cannot take weights back once they are set, and treats weights of 1 as none.
+        if weights is None or np.all(weights == 1):
+            return self._plain_bins
+        return self._weighted_bins.set_weight(weights)
+
+    @cached_property
+    def _plain_bins(self) -> Any:
+        return self._timed(self._lightgbm_bins)
+
+    @cached_property
+    def _weighted_bins(self) -> Any:
+        return self._timed(self._lightgbm_bins)
+
+    def _lightgbm_bins(self) -> Any:
+        import lightgbm
+
+        # Not pre-filtered by one candidate's min_child_samples, so that all candidates can use it.
+        parameters = {**_BINS, "num_threads": 1, "verbosity": -1}
+        data = lightgbm.Dataset(self._fold.X_train, self._fold.y_train, params=parameters, free_raw_data=False)
+        return data.construct()
+
+    def _xgboost(self, family: Sequence[Candidate]) -> Iterator[Prediction]:
+        import xgboost
+
+        estimator = self._build(family[-1])
+        bins = self._xgboost_bins(estimator.max_bin)
+        parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
+        booster = xgboost.train(
+            parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
+        )
+        # Margins are sums over the trees in their order, so that a longer prefix goes on where a shorter one ended.
+        done, margin = 0, None
+        for i, candidate in enumerate(family):
+            rounds = self._build(candidate).get_num_boosting_rounds()
+            rows = xgboost.DMatrix(self._fold.X_valid, base_margin=margin, nthread=1)
+            span = (done, rounds)
+            score = booster.predict(rows, iteration_range=span)
+            yield Prediction(score, (score > 0.5).astype(np.int8), score)
+            if i < len(family) - 1:
+                done, margin = rounds, booster.predict(rows, iteration_range=span, output_margin=True)
+
+    def _xgboost_bins(self, max_bin: int | None) -> Any:
+        # XGBoost's bins depend on max_bin and on sample weights, which no unit uses; the class's weight is no such.
+        import xgboost
+
+        if max_bin not in self._binned:
+            arguments = {} if max_bin is None else {"max_bin": max_bin}
+            self._binned[max_bin] = self._timed(
+                lambda: xgboost.QuantileDMatrix(self._fold.X_train, label=self._fold.y_train, nthread=1, **arguments)
+            )
+        return self._binned[max_bin]
+
+    @cached_property
+    def _binned(self) -> dict[int | None, Any]:
+        return {}
+
+    def _timed(self, make: Any) -> Any:
+        start = time.process_time()
+        made = make()
+        self.binning_cpu_seconds += time.process_time() - start
+        return made
+
+    def _build(self, candidate: Candidate) -> Any:
+        return models.build(self._model, candidate, sampler=self._sampler, target=self._fold.y_train, seed=self._seed)
+
+
+_BINS = {"feature_pre_filter": False}
+
+
+def _predict(estimator: Any, X: Array) -> Prediction:
+    """Ask the logistic model or the MLP, with one pass over the rows where it has one."""
+    if hasattr(estimator, "decision_function"):
+        ranking = estimator.decision_function(X)
+        score = estimator.predict_proba(X)[:, 1]
+        return Prediction(score, (ranking > 0).astype(np.int8), ranking)
+    score = estimator.predict_proba(X)[:, 1]
+    return Prediction(score, (score > 0.5).astype(np.int8), score)
