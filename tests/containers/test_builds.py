@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import tarfile
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def test_an_image_says_what_it_is_and_runs_as_nobody_special(engine: Engine, eit
     assert labels["org.opencontainers.image.revision"].removesuffix("-dirty") == (head.stdout.strip() or "unknown")
 
 
-def test_the_cpu_image_is_no_larger_than_promised(engine: Engine, cpu_image: str, record_property) -> None:  # type: ignore[no-untyped-def]
+def test_the_cpu_image_is_no_larger_than_promised(
+    engine: Engine, cpu_image: str, record_property: Callable[[str, str], None]
+) -> None:
     size = engine.inspect(cpu_image)["Size"]
     record_property("figures", f"the CPU image: {size / 1e6:.0f} MB")
     assert size <= CPU_IMAGE_BYTES
@@ -95,7 +98,7 @@ def test_the_command_may_begin_with_ldp_or_not(command: list[str], engine: Engin
 def test_the_first_log_line_comes_soon_and_says_what_computes_and_where(
     engine: Engine,
     cpu_image: str,
-    record_property,  # type: ignore[no-untyped-def]
+    record_property: Callable[[str, str], None],
 ) -> None:
     look = """
 import json, os, subprocess

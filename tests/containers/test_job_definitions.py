@@ -20,8 +20,8 @@ from tests.stacks.synthesis import Synthesized, synthesize
 
 # Rows of synthetic data: little work, and yet some defaulters in every fold.
 ROWS = {"taiwan_credit": 300, "corporate_credit_rating": 2000, "lending_club": 300}
-# A child of an array job does its share of what a training job would do alone: of 150 units, one of middling cost.
-ARRAY_JOB = {"AWS_BATCH_JOB_ARRAY_SIZE": "150", "AWS_BATCH_JOB_ARRAY_INDEX": "75"}
+# A child of an array job does its share of what a training job would do alone: about a twenty-fifth.
+ARRAY_JOB = {"AWS_BATCH_JOB_ARRAY_SIZE": "25", "AWS_BATCH_JOB_ARRAY_INDEX": "12"}
 
 
 @dataclass(frozen=True)
@@ -95,9 +95,9 @@ def test_a_data_job_and_then_a_training_job_do_what_they_should(
     assert execution.identity.device == "cpu"
     found = verify(store, execution, execution.spec.units())
     assert not found.damaged
-    (result,) = found.results.values()
-    assert (result.unit.dataset, result.record["status"]) == (dataset, "done")
-    assert len(result.score) > 30
+    assert 1 <= len(found.results) <= 150 / 5
+    assert {unit.dataset for unit in found.results} == {dataset}
+    assert any(result.record["status"] == "done" and len(result.score) > 30 for result in found.results.values())
     assert records(done)[-1]["event"] == "execution_complete"
 
     again = start(engine, training, s3_server, **ARRAY_JOB)

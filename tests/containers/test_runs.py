@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,7 @@ def test_a_run_that_is_stopped_or_killed_resumes_with_the_same_results(
     workspace: Path,
     real_data: Path,
     uninterrupted: Reference,
+    record_property: Callable[[str, str], None],
 ) -> None:
     prepare(engine, cpu_image, workspace, real_data)
     name = f"ldp-test-{code}-{os.getpid()}"
@@ -100,7 +102,11 @@ def test_a_run_that_is_stopped_or_killed_resumes_with_the_same_results(
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.05)
+        told = time.monotonic()
         engine(*how, name)
+        record_property(
+            "figures", f"docker {' '.join(how)}: {time.monotonic() - told:.1f} s until the container was gone"
+        )
         said = process.communicate(timeout=60)[1]
     assert process.returncode == code, said
     assert 2 <= len(list((workspace / "executions").rglob("*.parquet"))) < UNITS
