@@ -135,7 +135,7 @@ docker-push: setup-infra ## Push the built image to the stack's repository, unle
 
 .PHONY: deploy
 deploy: setup-infra ## Everything: the stack if there is none, then build, push, apply (GPU=true; YES=true asks nothing)
-	@$(if $(IMAGE_TAG),echo "error: deploy makes its own image tag"; echo "  Leave IMAGE_TAG out, or run make apply."; exit 1)
+	@$(if $(IMAGE_TAG),echo "error: deploy makes its own image tag"; echo "  Leave IMAGE_TAG out; make apply takes one."; exit 1)
 	@tag=$$($(TAG) $(if $(filter true,$(DIRTY)),,--committed)); state=$$($(PLATFORM) state $(VALUES)); \
 	if [[ $$state == absent ]]; then $(MAKE) apply IMAGE_TAG=$$tag; fi; \
 	$(MAKE) docker-build; $(MAKE) docker-push; $(MAKE) apply IMAGE_TAG=$$tag
