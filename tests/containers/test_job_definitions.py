@@ -20,8 +20,8 @@ from tests.stacks.synthesis import Synthesized, synthesize
 
 # Rows of synthetic data: little work, and yet some defaulters in every fold.
 ROWS = {"taiwan_credit": 300, "corporate_credit_rating": 2000, "lending_club": 300}
-# A child of an array job does its share of what a training job would do alone: about a twenty-fifth.
-ARRAY_JOB = {"AWS_BATCH_JOB_ARRAY_SIZE": "25", "AWS_BATCH_JOB_ARRAY_INDEX": "12"}
+# A child of an array job does its share of what a training job would do alone: about a fiftieth.
+ARRAY_JOB = {"AWS_BATCH_JOB_ARRAY_SIZE": "50", "AWS_BATCH_JOB_ARRAY_INDEX": "25"}
 
 
 @dataclass(frozen=True)
