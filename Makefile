@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## List every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-12s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A stamp is newer than the requirements it was made from; a change of them installs again.
 $(VENV)/.python:
@@ -52,10 +52,11 @@ test: setup $(VENV)/.dev $(VENV)/.infra node_modules/.installed ## Run the tests
 	@$(BIN)/python -m pytest $(ARGS)
 
 .PHONY: lint
-lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict
+lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict, hadolint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict $(PACKAGES)
+	@$(BIN)/hadolint Dockerfile.cpu Dockerfile.gpu
 
 .PHONY: bench
 bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (ARGS=process runs one, with its options)
@@ -70,7 +71,7 @@ format: $(VENV)/.dev ## Rewrite the code in the project's style
 lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
 	$(COMPILE) pyproject.toml $(ARGS) --extra cpu --extra dev --group infra -o requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra cpu -c requirements-dev.txt -o requirements.txt
-	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt -o requirements-gpu.txt
+	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt --no-emit-package nvidia-nccl-cu12 -o requirements-gpu.txt
 	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
 	$(COMPILE) --group checkov -o requirements-checkov.txt
 
@@ -117,11 +118,40 @@ destroy: setup-infra ## Delete the stack with all its data, except in prod (asks
 checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of both modes (a large environment of its own)
 	@$(BIN)/python -m tests.stacks.checkov
 
+# The images of the jobs. Their tags are made from their content: what was built, what is pushed and what the CDK names
+# is the same image.
 DOCKER ?= docker
+TAG = $(BIN)/python -m stacks.images $(VALUES)
 
 .PHONY: docker-build
-docker-build: ## Build the CPU image of the jobs as ldp:cpu
-	$(DOCKER) build -f Dockerfile.cpu -t ldp:cpu --build-arg REVISION=$$(git rev-parse HEAD) .
+docker-build: $(VENV)/.python ## Build the image of the jobs as ldp:cpu, or with GPU=true as ldp:gpu, and under its content tag
+	@tag=$$($(TAG)); mode=$${tag%%-*}; \
+	revision=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown); \
+	set -x; $(DOCKER) build -f Dockerfile.$$mode -t ldp:$$mode -t ldp:$$tag --build-arg REVISION=$$revision .
+
+.PHONY: docker-push
+docker-push: setup-infra ## Push the built image to the stack's repository, unless it is there (GPU=true; DIRTY=true)
+	@$(PLATFORM) push $(VALUES) --docker "$(DOCKER)" $(if $(filter true,$(DIRTY)),--dirty)
+
+.PHONY: deploy
+deploy: setup-infra ## Everything: the stack if there is none, then build, push, apply (GPU=true; YES=true asks nothing)
+	@$(if $(IMAGE_TAG),echo "error: deploy makes its own image tag"; echo "  Leave IMAGE_TAG out; make apply takes one."; exit 1)
+	@tag=$$($(TAG) $(if $(filter true,$(DIRTY)),,--committed)); state=$$($(PLATFORM) state $(VALUES)); \
+	if [[ $$state == absent ]]; then $(MAKE) apply IMAGE_TAG=$$tag; fi; \
+	$(MAKE) docker-build; $(MAKE) docker-push; $(MAKE) apply IMAGE_TAG=$$tag
+
+# Only what is installed on Linux: the pinned requirements cover other systems too.
+LINUX_ONLY = $(BIN)/uv pip compile --quiet --no-deps --no-header --generate-hashes --python-platform linux --python-version 3.12
+build/sbom-cpu.cdx.json: requirements.txt
+build/sbom-gpu.cdx.json: requirements-gpu.txt
+build/sbom-%.cdx.json: pyproject.toml $(VENV)/.dev
+	@mkdir -p build
+	@$(LINUX_ONLY) $(filter requirements%,$^) -o build/requirements-$*.txt
+	@$(BIN)/python -W ignore -m cyclonedx_py requirements build/requirements-$*.txt --pyproject pyproject.toml --output-reproducible -o $@
+	@echo "wrote $@"
+
+.PHONY: sbom
+sbom: build/sbom-cpu.cdx.json build/sbom-gpu.cdx.json ## What is in each image: packages, versions, hashes, as CycloneDX in build/
 
 .PHONY: clean
 clean: ## Remove the environment and caches (never data, executions or reports)

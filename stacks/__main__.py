@@ -12,14 +12,18 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from stacks.bootstrap import TOOLKIT, Unbootstrap, ensure_spot_role
-from stacks.deployed import deployed_image_tag
+from stacks.deployed import deployed_image_tag, find_stack
 from stacks.errors import OperationRefused, PlatformError, Problem
-from stacks.settings import PlatformSettings
+from stacks.images import content_tag, require_committed
+from stacks.push import Push, docker_command
+from stacks.settings import PlatformSettings, context_of
 from stacks.teardown import Teardown
 
 COMMANDS = {
     "spot-role": "create the service-linked role of EC2 Spot if the account has none",
     "image-tag": "print the CDK option that keeps the image of the deployed job definitions, if there is one",
+    "state": "say whether the stack is there: present or absent",
+    "push": "push the image that this checkout builds, unless it is there",
     "teardown": "end the jobs of a stack and empty its bucket, so that cdk destroy can delete it",
     "unbootstrap": "delete what cdk bootstrap made in this account and region",
 }
@@ -33,10 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="as for cdk")
     parser.add_argument("--yes", action="store_true", help="do not ask before something is deleted")
+    parser.add_argument("--docker", default="docker", metavar="COMMAND", help="how docker is called")
+    parser.add_argument("--dirty", action="store_true", help="push what is not committed")
     options = parser.parse_args(arguments)
     try:
-        settings = PlatformSettings.from_context(_context(options.context))
-        _run(options.command, settings, yes=options.yes)
+        settings = PlatformSettings.from_context(context_of(options.context))
+        _run(options, settings)
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -46,16 +52,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _run(command: str, settings: PlatformSettings, *, yes: bool) -> None:
+def _run(options: argparse.Namespace, settings: PlatformSettings) -> None:
     def client(service: str) -> Any:
         return boto3.client(service, region_name=settings.aws_region, config=Config(retries={"mode": "standard"}))
 
+    command, yes = options.command, options.yes
     if command == "spot-role":
         ensure_spot_role(client("iam"), say)
     elif command == "image-tag":
-        tag = deployed_image_tag(client("cloudformation"), settings)
+        tag = deployed_image_tag(client("cloudformation"), client("ecr"), settings)
         if tag:
             say(f"-c imageTag={tag}")
+    elif command == "state":
+        say("present" if find_stack(client("cloudformation"), settings.stack_name) else "absent")
+    elif command == "push":
+        if not options.dirty:
+            require_committed(settings.profile.mode)
+        push = Push(client("cloudformation"), client("ecr"), docker_command(options.docker), say)
+        push.run(settings, content_tag(settings.profile.mode))
     elif command == "teardown":
         teardown = Teardown(cloudformation=client("cloudformation"), batch=client("batch"), s3=client("s3"), say=say)
         if settings.removable:  # what is refused anyway is not asked for
@@ -92,10 +106,6 @@ def say(line: str) -> None:
     """Write one line to the standard output."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-
-
-def _context(pairs: Sequence[str]) -> dict[str, str]:
-    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 if __name__ == "__main__":

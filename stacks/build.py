@@ -7,6 +7,7 @@ from typing import Any
 
 import aws_cdk as cdk
 
+from stacks.images import content_tag
 from stacks.platform_stack import PlatformStack
 from stacks.settings import PlatformSettings
 
@@ -35,6 +36,7 @@ def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = 
         app,
         settings.stack_name,
         settings=settings,
+        image_tag=settings.image_tag or content_tag(settings.profile.mode),
         synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
     )
     return app

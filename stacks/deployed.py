@@ -7,8 +7,6 @@ from typing import Any
 
 from stacks.settings import PlatformSettings
 
-NO_IMAGE = "-none"
-
 
 @dataclass(frozen=True)
 class DeployedStack:
@@ -58,14 +56,25 @@ def find_stack(cloudformation: Any, name: str) -> DeployedStack | None:
     )
 
 
-def deployed_image_tag(cloudformation: Any, settings: PlatformSettings) -> str | None:
-    """Return the tag of the image that the deployed job definitions name, if it is one of this mode.
+def has_image(ecr: Any, repository: str, tag: str) -> bool:
+    """Return whether a repository has an image of that tag; one that is gone has none."""
+    try:
+        ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": tag}])
+    except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
+        return False
+    return True
 
-    ``make apply`` and ``make diff`` pass it on, so that applying the stack does not forget the image.
+
+def deployed_image_tag(cloudformation: Any, ecr: Any, settings: PlatformSettings) -> str | None:
+    """Return the tag of the image that the deployed job definitions name, if it is there and one of this mode.
+
+    ``make apply`` and ``make diff`` pass it on, so that applying the stack keeps the image that jobs run. One that was
+    never pushed is not kept: then the stack names what the checkout builds.
     """
     stack = find_stack(cloudformation, settings.stack_name)
     if settings.image_tag or stack is None:
         return None
     tag = stack.outputs.get("ImageTag", "")
-    mode = settings.profile.mode
-    return tag if tag.startswith(f"{mode}-") and tag != f"{mode}{NO_IMAGE}" else None
+    if not tag.startswith(f"{settings.profile.mode}-"):
+        return None
+    return tag if has_image(ecr, stack.outputs.get("EcrRepoName", ""), tag) else None

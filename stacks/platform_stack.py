@@ -31,6 +31,8 @@ class PlatformStack(cdk.Stack):
         As for every stack.
     settings : PlatformSettings
         What it is to be.
+    image_tag : str
+        The image of the jobs.
     **stack_options
         Passed on to the stack.
 
@@ -41,7 +43,13 @@ class PlatformStack(cdk.Stack):
     """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: PlatformSettings, **stack_options: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: PlatformSettings,
+        image_tag: str,
+        **stack_options: Any,
     ) -> None:
         self._az_count = settings.az_count
         placement = place(settings)
@@ -88,7 +96,7 @@ class PlatformStack(cdk.Stack):
             training_demand=training_demand,
             bucket=self.storage.bucket,
             repository=self.storage.repository,
-            image_tag=settings.effective_image_tag,
+            image_tag=image_tag,
             attempts=settings.job_attempts,
             max_job_hours=settings.max_job_hours,
             tags=tags,
@@ -110,15 +118,17 @@ class PlatformStack(cdk.Stack):
         self.acknowledged = acknowledge_findings(
             self, bucket=self.storage.bucket, own_vpc=settings.existing_vpc is None
         )
-        self._annotate(settings, notes=placement.notes, warnings=placement.warnings)
-        self._outputs(settings)
+        self._annotate(settings, image_tag, notes=placement.notes, warnings=placement.warnings)
+        self._outputs(settings, image_tag)
 
     @property
     def availability_zones(self) -> list[str]:
         """The first zones of the region, known at deployment: no look-up, so no account is needed to synthesize."""
         return [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(self._az_count)]
 
-    def _annotate(self, settings: PlatformSettings, *, notes: tuple[str, ...], warnings: tuple[str, ...]) -> None:
+    def _annotate(
+        self, settings: PlatformSettings, image_tag: str, *, notes: tuple[str, ...], warnings: tuple[str, ...]
+    ) -> None:
         annotations = cdk.Annotations.of(self)
         for note in notes:
             annotations.add_info(note)
@@ -133,11 +143,11 @@ class PlatformStack(cdk.Stack):
                 )
         if settings.image_tag is None:
             annotations.add_info(
-                f"No imageTag is given: job definitions name {settings.effective_image_tag}, which does not exist. "
-                "Push an image and deploy with -c imageTag=… before submitting."
+                f"No imageTag is given: job definitions name {image_tag}, the image that this checkout builds. "
+                "Jobs run once make docker-build and make docker-push have put it there."
             )
 
-    def _outputs(self, settings: PlatformSettings) -> None:
+    def _outputs(self, settings: PlatformSettings, image_tag: str) -> None:
         def names(definitions: dict[str, batch.EcsJobDefinition], kind: str) -> dict[str, str]:
             middle = "data-" if kind == "data" else ""
             return {dataset: f"{settings.name_prefix}-{middle}{dataset.replace('_', '-')}" for dataset in definitions}
@@ -171,7 +181,7 @@ class PlatformStack(cdk.Stack):
                 self.to_json_string(arns(self.jobs.data)),
             ),
             "UseGpu": ("Whether the GPU mode is active", settings.profile.use_gpu),
-            "ImageTag": ("The image that job definitions name", settings.effective_image_tag),
+            "ImageTag": ("The image that job definitions name", image_tag),
             "LogGroupName": ("Where jobs write", self.jobs.log_group.log_group_name),
             "InstanceTypes": ("What may be launched", self.to_json_string(list(settings.profile.instance_types))),
             "AlertTopicArn": ("Where alerts are published", self.observability.topic.topic_arn),

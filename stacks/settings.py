@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,7 +111,7 @@ class PlatformSettings:
     monthly_budget_usd : int or None
         Makes an AWS Budget.
     image_tag : str or None
-        The image of the jobs; None until one is pushed.
+        The image of the jobs; None for the one that the checkout builds.
     job_attempts : int
         How often a job is started at most.
     max_job_hours : int
@@ -203,10 +203,10 @@ class PlatformSettings:
             return Profile("gpu", self.gpu_instance_types, self.root_volume_size_gb or 100, 1, "true", ("--use-gpu",))
         return Profile("cpu", self.cpu_instance_types, self.root_volume_size_gb or 50, 0, "false", ())
 
-    @property
-    def effective_image_tag(self) -> str:
-        """The tag that job definitions name; ``{mode}-none`` as long as no image is known."""
-        return self.image_tag or f"{self.profile.mode}-none"
+
+def context_of(pairs: Sequence[str]) -> dict[str, str]:
+    """Return the context values of a command line: what follows each ``-c``."""
+    return {name: value for name, _, value in (pair.partition("=") for pair in pairs)}
 
 
 def _is_of_the_cdk(name: str) -> bool:

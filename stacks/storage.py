@@ -7,7 +7,8 @@ from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-IMAGES_KEPT = 5
+from stacks.images import IMAGES_KEPT
+
 OLD_VERSIONS_KEPT_DAYS = 30
 STALE_UPLOADS_KEPT_DAYS = 7
 

@@ -21,7 +21,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
-from job.experiment.machine import out_of_memory_kills
+from job.experiment.machine import out_of_memory_kills, prefer_to_be_killed
 
 # One thread for each fit, and one set of BLAS kernels on every processor: what makes results identical on any machine
 # of an architecture and with any number of workers. These must be set before NumPy is loaded.
@@ -193,6 +193,7 @@ class WorkerPool:
 def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to everybody; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    prefer_to_be_killed()
     _end_with_parent()
     function: Work | None = None
 

@@ -30,6 +30,7 @@ from moto.core.config import default_user_config
 from moto.ec2.models import ec2_backends
 from moto.ec2.models.launch_templates import LaunchTemplate
 from moto.ec2.models.route_tables import RouteTable
+from moto.ecr.models import Repository, ecr_backends
 from moto.ecr.responses import ECRResponse
 from moto.ecs.responses import EC2ContainerServiceResponse
 from moto.iam.access_control import IAMPolicyStatement, IAMRequestBase
@@ -117,6 +118,7 @@ def _patches() -> list[Any]:
         patch.object(ResourceMap, "delete", _delete_in_reverse),
         patch.object(RouteTable, "delete", _delete_route_table, create=True),
         patch.object(LaunchTemplate, "delete", _delete_launch_template, create=True),
+        patch.object(Repository, "delete", _delete_repository),
         patch.object(FakeBucket, "delete_from_cloudformation_json", classmethod(_delete_bucket)),
         patch.object(ComputeEnvironment, "create_from_cloudformation_json", classmethod(_create_environment)),
         patch.object(ComputeEnvironment, "update_from_cloudformation_json", classmethod(_update_environment)),
@@ -198,6 +200,11 @@ def _delete_route_table(self: RouteTable, account_id: str, region_name: str) -> 
 
 def _delete_launch_template(self: LaunchTemplate, account_id: str, region_name: str) -> None:
     ec2_backends[account_id][region_name].delete_launch_template(self.name, self.id)
+
+
+def _delete_repository(self: Repository, account_id: str, region_name: str) -> None:
+    """Delete a repository with its images: the template says EmptyOnDelete, except in prod, where it stays."""
+    ecr_backends[account_id][region_name].delete_repository(self.name, force=True)
 
 
 class ResourceInUse(Exception):

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from stacks.images import content_tag
 from tests.e2e_aws.emulator import Emulator
+from tests.stacks.fakes import put_image
 from tests.stacks.synthesis import ROOT
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
@@ -50,6 +54,17 @@ class Account:
     def apply(self, *variables: str) -> str:
         # Without a change set, which the emulator does not understand.
         return self.make("apply", "YES=true", "ARGS=--method=direct", *variables)
+
+    def deploy(self, docker: Path, *variables: str) -> str:
+        # What is tested need not be committed, nor is a container engine needed.
+        command = f"DOCKER={sys.executable} {docker}"
+        return self.make("deploy", "YES=true", "DIRTY=true", "ARGS=--method=direct", command, *variables)
+
+    def tags(self) -> set[str]:
+        """Return the tags of the images in the stack's repository."""
+        pages = self.emulator.client("ecr").get_paginator("list_images")
+        found = pages.paginate(repositoryName=self.outputs()["EcrRepoName"]).build_full_result()["imageIds"]
+        return {image["imageTag"] for image in found}
 
     def diff(self, *variables: str) -> str:
         return self.make("diff", "ARGS=--method=template", *variables)
@@ -236,17 +251,71 @@ def check_nothing_is_left(account: Account, bucket: str) -> None:
     assert account.emulator.client("sns").list_topics()["Topics"] == []
 
 
-def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: Account) -> None:
+DOCKER = """
+import json, os, sys
+import boto3
+command, *arguments = sys.argv[1:]
+with open(__file__ + ".log", "a") as log:
+    print(command, *arguments, file=log)
+if command == "image":
+    print("amd64")
+if command == "login":
+    assert sys.stdin.read()
+if command == "push":
+    uri, tag = arguments[0].rsplit(":", 1)
+    from tests.stacks.fakes import put_image
+    put_image(boto3.client("ecr"), uri.split("/", 1)[1], tag)
+"""
+
+
+@pytest.fixture
+def docker(tmp_path: Path) -> Path:
+    """A docker that writes down what it is told, and whose push puts an image into the emulator's repository."""
+    command = tmp_path / "docker.py"
+    command.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{DOCKER}")
+    return command
+
+
+def told(docker: Path) -> list[str]:
+    """Return what docker was told since it was asked last."""
+    log = docker.with_name(f"{docker.name}.log")
+    lines = log.read_text().splitlines()
+    log.unlink()
+    return lines
+
+
+def check_deploy(account: Account, docker: Path) -> None:
+    """Deploy where nothing is, and again where all is there."""
+    tag = content_tag("cpu")
+    said = account.deploy(docker)
+    uri = account.outputs()["EcrRepoUrl"]
+    assert f"pushed {uri}:{tag}" in said
+    build, *pushing = told(docker)
+    assert build.startswith(f"build -f Dockerfile.cpu -t ldp:cpu -t ldp:{tag} --build-arg REVISION=")
+    assert [line.split()[0] for line in pushing] == ["image", "login", "tag", "push"]
+    assert pushing[-2:] == [f"tag ldp:{tag} {uri}:{tag}", f"push {uri}:{tag}"]
+    assert account.tags() == {tag}
+    assert "Number of stacks with differences: 0" in account.diff()
+    assert f"{uri}:{tag} is there already" in account.make("docker-push", "DIRTY=true")
+
+
+def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: Account, docker: Path) -> None:
     assert "there is no such stack; nothing to do" in account.make("unbootstrap", "YES=true")
     bootstrap(account)
 
-    account.apply()
-    check_mode(account, gpu=False, size=50, tag="cpu-none")
+    assert "there is no stack" in account.make("docker-push", "DIRTY=true", fails=True)
+    check_deploy(account, docker)
+    check_mode(account, gpu=False, size=50, tag=content_tag("cpu"))
     check_what_lies_around(account)
     before = {kind: environment["computeEnvironmentArn"] for kind, environment in account.environments().items()}
     queues = set(account.queues())
 
     account.apply("IMAGE_TAG=cpu-0123abcd")
+    said = account.diff()
+    assert content_tag("cpu") in said, "an image that is not there is not kept"
+    repository = account.outputs()["EcrRepoName"]
+    for tag in ("cpu-0123abcd", "gpu-4567cdef"):
+        put_image(account.emulator.client("ecr"), repository, tag)
     assert "Number of stacks with differences: 0" in account.diff(), "the deployed image is kept"
 
     said = account.diff("GPU=true")

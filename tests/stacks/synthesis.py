@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 FLAGS: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
 
 # What `make test` leaves in the environment, and a make target of ours would take for its own.
-MAKE_VARIABLES = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS", "CONFIG", "CONTEXT", "GPU", "IMAGE_TAG", "YES"}
+MAKE_VARIABLES = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS", "CONFIG", "CONTEXT", "DIRTY", "GPU", "IMAGE_TAG", "YES"}
 
 
 @dataclass(frozen=True)

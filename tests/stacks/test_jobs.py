@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from stacks.images import content_tag
 from tests.stacks.synthesis import Synthesized, synthesize
 
 DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
@@ -154,12 +155,12 @@ def test_old_revisions_stay_usable_and_tags_reach_the_tasks(either: Synthesized)
 
 
 def test_jobs_run_on_ec2_with_our_roles_and_the_image_of_their_mode(cpu: Synthesized, gpu: Synthesized) -> None:
-    for synthesized, tag in ((cpu, ":cpu-none"), (gpu, ":gpu-none")):
+    for synthesized, mode in ((cpu, "cpu"), (gpu, "gpu")):
         for properties in definitions(synthesized).values():
             container = properties["ContainerProperties"]
             assert properties["PlatformCapabilities"] == ["EC2"]
             assert properties["Timeout"] == {"AttemptDurationSeconds": 86400}
-            assert container["Image"]["Fn::Join"][1][-1] == tag
+            assert container["Image"]["Fn::Join"][1][-1] == f":{content_tag(mode)}", "what this checkout builds"
             assert container["Image"]["Fn::Join"][1][-2] == {"Ref": synthesized.logical_id("AWS::ECR::Repository")}
             for key, role in (("JobRoleArn", "JobsJobRole"), ("ExecutionRoleArn", "JobsExecutionRole")):
                 assert container[key] == {"Fn::GetAtt": [synthesized.logical_id("AWS::IAM::Role", role), "Arn"]}

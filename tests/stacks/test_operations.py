@@ -61,7 +61,7 @@ def planned(*arguments: str) -> list[str]:
     return [line for line in result.stdout.splitlines() if "cdk" in line or "-m stacks" in line]
 
 
-@pytest.mark.parametrize("target", ["bootstrap", "synth", "diff", "apply", "destroy"])
+@pytest.mark.parametrize("target", ["bootstrap", "synth", "diff", "apply", "destroy", "docker-build", "docker-push"])
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [
@@ -88,6 +88,17 @@ def test_the_targets_run_the_pinned_command_line_and_ask_unless_told() -> None:
     assert all("--yes" in " ".join(planned(target, "YES=true")) for target in ("destroy", "unbootstrap"))
 
 
+def test_deploy_takes_no_other_image_than_its_own() -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
+    command = ["make", "deploy", "IMAGE_TAG=cpu-1"]
+    result = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert result.returncode != 0
+    assert "error: deploy makes its own image tag\n  Leave IMAGE_TAG out" in result.stdout
+    assert "docker" not in result.stdout
+
+
 def test_destroy_tears_down_before_it_deletes() -> None:
     first, second = planned("destroy")
     assert "-m stacks teardown" in first
@@ -96,5 +107,6 @@ def test_destroy_tears_down_before_it_deletes() -> None:
 
 def test_every_target_of_the_published_platform_has_its_counterpart() -> None:
     result = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, timeout=300, check=True)
-    for target in ("bootstrap", "setup-infra", "diff", "apply", "destroy", "unbootstrap", "synth"):
+    infra = ("bootstrap", "setup-infra", "diff", "apply", "destroy", "unbootstrap", "synth")
+    for target in (*infra, "docker-build", "docker-push", "deploy"):
         assert f"\x1b[1m{target} " in result.stdout or f"\x1b[1m{target}\x1b" in result.stdout, target

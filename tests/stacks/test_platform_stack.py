@@ -10,6 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from syrupy.extensions.json import JSONSnapshotExtension
 
+from stacks.images import content_tag
 from tests.stacks.synthesis import Synthesized, differing_paths, synthesize, synthesize_anew
 
 DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
@@ -20,12 +21,17 @@ def as_json(snapshot: SnapshotAssertion) -> SnapshotAssertion:
     return snapshot.use_extension(JSONSnapshotExtension)
 
 
+def reviewed(synthesized: Synthesized, mode: str) -> Any:
+    """Return the template without the hash of what the checkout has today."""
+    return json.loads(json.dumps(synthesized.template).replace(content_tag(mode), f"{mode}-hash"))
+
+
 def test_the_cpu_template_is_the_one_that_was_reviewed(cpu: Synthesized, as_json: SnapshotAssertion) -> None:
-    assert cpu.template == as_json(name="cpu")
+    assert reviewed(cpu, "cpu") == as_json(name="cpu")
 
 
 def test_the_gpu_template_is_the_one_that_was_reviewed(gpu: Synthesized, as_json: SnapshotAssertion) -> None:
-    assert gpu.template == as_json(name="gpu")
+    assert reviewed(gpu, "gpu") == as_json(name="gpu")
 
 
 @pytest.mark.parametrize("context", [{}, {"useGpu": "true"}, {"alertEmail": "a@example.com", "monthlyBudgetUsd": 9}])

@@ -12,59 +12,11 @@ from botocore.exceptions import ClientError
 from moto import mock_aws
 
 from stacks.bootstrap import Unbootstrap, ensure_spot_role
-from stacks.deployed import DeployedStack, deployed_image_tag, find_stack
+from stacks.deployed import DeployedStack, deployed_image_tag, find_stack, has_image
 from stacks.errors import OperationRefused
 from stacks.settings import PlatformSettings
 from stacks.teardown import UNFINISHED, Teardown
-
-
-class Missing(ClientError):
-    def __init__(self, message: str) -> None:
-        super().__init__({"Error": {"Code": "ValidationError", "Message": message}}, "DescribeStacks")
-
-
-class FakeCloudFormation:
-    """Stacks by name, each with outputs, resources and a status; deletion fails for those told so."""
-
-    def __init__(self, stacks: dict[str, dict[str, Any]]) -> None:
-        self.stacks = stacks
-        self.exceptions = Mock(ClientError=ClientError)
-        self.deleted: list[str] = []
-
-    def describe_stacks(self, StackName: str) -> dict[str, Any]:
-        if StackName not in self.stacks:
-            raise Missing(f"Stack with id {StackName} does not exist")
-        return {"Stacks": [self.described(StackName)]}
-
-    def described(self, name: str) -> dict[str, Any]:
-        stack = self.stacks[name]
-        outputs = [{"OutputKey": key, "OutputValue": value} for key, value in stack.get("outputs", {}).items()]
-        return {
-            "StackName": name,
-            "StackStatus": stack.get("status", "CREATE_COMPLETE"),
-            "RoleARN": stack.get("role", ""),
-            "Outputs": outputs,
-        }
-
-    def get_paginator(self, operation: str) -> Any:
-        def resources(StackName: str) -> list[dict[str, Any]]:
-            listed = [
-                {"ResourceType": kind, "PhysicalResourceId": physical_id, "ResourceStatus": status}
-                for kind, physical_id, status in self.stacks[StackName].get("resources", [])
-            ]
-            return [{"StackResourceSummaries": listed[:1]}, {"StackResourceSummaries": listed[1:]}]
-
-        def stacks() -> list[dict[str, Any]]:
-            return [{"Stacks": [self.described(name)]} for name in self.stacks]
-
-        return Mock(paginate=resources if operation == "list_stack_resources" else stacks)
-
-    def delete_stack(self, StackName: str) -> None:
-        self.deleted.append(StackName)
-        if self.stacks[StackName].get("stuck"):
-            self.stacks[StackName]["status"] = "DELETE_FAILED"
-        else:
-            del self.stacks[StackName]
+from tests.stacks.fakes import FakeCloudFormation, Missing, put_image
 
 
 class FakeBatch:
@@ -221,19 +173,31 @@ def test_an_object_that_cannot_be_deleted_ends_the_target_with_its_name() -> Non
     ("deployed", "context", "expected"),
     [
         (None, {}, None),
-        ("cpu-none", {}, None),
+        ("cpu-never-pushed", {}, None),
         ("cpu-0123", {}, "cpu-0123"),
         ("cpu-0123", {"imageTag": "cpu-4567"}, None),
         ("cpu-0123", {"useGpu": "true"}, None),
         ("gpu-0123", {"useGpu": "true"}, "gpu-0123"),
     ],
 )
-def test_the_deployed_image_is_kept_as_long_as_the_mode_is(
+def test_the_deployed_image_is_kept_if_it_is_there_and_of_the_mode(
     deployed: str | None, context: dict[str, str], expected: str | None
 ) -> None:
     settings = PlatformSettings.from_context(context)
-    stacks = {settings.stack_name: {"outputs": {"ImageTag": deployed}}} if deployed else {}
-    assert deployed_image_tag(FakeCloudFormation(stacks), settings) == expected
+    outputs = {"ImageTag": deployed, "EcrRepoName": "images"}
+    stacks = {settings.stack_name: {"outputs": outputs}} if deployed else {}
+    with mock_aws():
+        ecr = boto3.client("ecr", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        ecr.create_repository(repositoryName="images")
+        for tag in ("cpu-0123", "gpu-0123"):
+            put_image(ecr, "images", tag)
+        assert deployed_image_tag(FakeCloudFormation(stacks), ecr, settings) == expected
+
+
+def test_an_image_is_not_there_where_its_repository_is_gone() -> None:
+    with mock_aws():
+        ecr = boto3.client("ecr", "us-east-1", aws_access_key_id="testing", aws_secret_access_key="testing")
+        assert not has_image(ecr, "images", "cpu-0123")
 
 
 def test_a_deployed_stack_is_found_with_all_pages_of_its_resources() -> None:

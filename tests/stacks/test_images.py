@@ -1,0 +1,125 @@
+"""Content tags: the same for the same content, another for another; and what counts as committed."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from stacks.errors import OperationRefused
+from stacks.images import ROOT, content_tag, inputs, main, require_committed
+
+MODES = ("cpu", "gpu")
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of what goes into the images, and of what does not."""
+    for name in {*inputs("cpu"), *inputs("gpu"), "README.md", "stacks/images.py"}:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    return tmp_path
+
+
+def tags(root: Path) -> list[str]:
+    return [content_tag(mode, root) for mode in MODES]
+
+
+def test_a_tag_says_the_mode_and_is_the_same_for_the_same_content_anywhere(checkout: Path) -> None:
+    assert tags(checkout) == tags(ROOT)
+    assert all(re.fullmatch(rf"{mode}-[0-9a-f]{{12}}", content_tag(mode)) for mode in MODES)
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("job/metrics.py", "cpu gpu"),
+        ("job/experiment/specs/default.toml", "cpu gpu"),
+        ("job/new.py", "cpu gpu"),
+        ("pyproject.toml", "cpu gpu"),
+        (".dockerignore", "cpu gpu"),
+        ("Dockerfile.cpu", "cpu"),
+        ("requirements.txt", "cpu"),
+        ("Dockerfile.gpu", "gpu"),
+        ("requirements-gpu.txt", "gpu"),
+        ("README.md", ""),
+        ("stacks/images.py", ""),
+        ("job/__pycache__/metrics.cpython-312.pyc", ""),
+    ],
+)
+def test_what_goes_into_an_image_changes_its_tag_and_nothing_else_does(name: str, changed: str, checkout: Path) -> None:
+    before = tags(checkout)
+    (checkout / name).parent.mkdir(exist_ok=True)
+    with (checkout / name).open("a") as file:
+        file.write("# another line\n")
+    after = tags(checkout)
+    assert [mode for mode, one, other in zip(MODES, before, after, strict=True) if one != other] == changed.split()
+
+
+def test_a_file_that_is_moved_or_made_executable_changes_the_tag(checkout: Path) -> None:
+    before = tags(checkout)
+    (checkout / "job" / "metrics.py").rename(checkout / "job" / "measures.py")
+    moved = tags(checkout)
+    (checkout / "job" / "measures.py").chmod(0o755)
+    assert len({*before, *moved, *tags(checkout)}) == 6
+
+
+def git(checkout: Path, *arguments: str) -> None:
+    who = ("-c", "user.name=nobody", "-c", "user.email=nobody@example.com", "-c", "commit.gpgsign=false")
+    subprocess.run(["git", *who, *arguments], cwd=checkout, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "refused"),
+    [("job/metrics.py", True), ("job/new.py", True), ("requirements.txt", True), ("README.md", False)],
+)
+def test_an_image_is_a_commits_if_everything_that_goes_into_it_is(name: str, refused: bool, checkout: Path) -> None:
+    with pytest.raises(OperationRefused, match="git does not say"):
+        require_committed("cpu", checkout)
+    git(checkout, "init")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--message", "all")
+    require_committed("cpu", checkout)
+    with (checkout / name).open("a") as file:
+        file.write("# another line\n")
+    if refused:
+        with pytest.raises(OperationRefused, match=f"the first is {name}(.|\n)*Commit first, or add DIRTY=true"):
+            require_committed("cpu", checkout)
+    else:
+        require_committed("cpu", checkout)
+
+
+def test_a_file_that_was_deleted_and_is_still_committed_is_noticed(checkout: Path) -> None:
+    git(checkout, "init")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--message", "all")
+    (checkout / "job" / "metrics.py").unlink()
+    with pytest.raises(OperationRefused, match=r"the first is job/metrics\.py"):
+        require_committed("cpu", checkout)
+
+
+def test_the_command_prints_the_tag_of_the_mode_that_the_context_chooses(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments, mode in (([], "cpu"), (["-c", "useGpu=true"], "gpu"), (["-c", "config=config/gpu.json"], "gpu")):
+        assert main(arguments) == 0
+        assert capsys.readouterr().out == f"{content_tag(mode)}\n"
+    assert main(["-c", "useGpu=yes"]) == 1
+    assert "neither true nor false" in capsys.readouterr().err
+
+
+def test_the_version_that_the_images_are_labelled_with_is_the_packages() -> None:
+    (version,) = re.findall(r'^version = "(.+)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
+    for mode in MODES:
+        assert re.findall(r"^ARG VERSION=(.+)$", (ROOT / f"Dockerfile.{mode}").read_text(), re.MULTILINE) == [version]
+
+
+def test_the_module_needs_the_standard_library_only() -> None:
+    code = (
+        "import sys, stacks.images; names = {name.split('.')[0] for name in sys.modules};"
+        "print(*sorted(names - sys.stdlib_module_names - {'__main__'}))"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["job", "stacks"]
