@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -123,23 +123,26 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
     parser = _Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
     waiting: deque[Future[Any]] = deque()
-    parsed: list[Any] = []
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                for block in _whole_rows(file, parser.last_row):
-                    if len(waiting) > threads:  # so that no more than a few blocks are held at once
-                        parsed.append(waiting.popleft().result())
-                    waiting.append(pool.submit(parser.block, block))
-                parsed += [future.result() for future in waiting]
-            finally:
-                for future in waiting:
-                    future.cancel()
-    except (pa.ArrowInvalid, WrongRow) as error:
-        raise Odd(str(error)) from error
+
+    def parsed() -> Iterator[Any]:
+        for block in _whole_rows(file, parser.last_row):
+            if len(waiting) > threads:  # so that no more than a few blocks are held at once
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(parser.block, block))
+        while waiting:
+            yield waiting.popleft().result()
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            parts = _parts(parsed(), layout)
+        except (pa.ArrowInvalid, WrongRow) as error:
+            raise Odd(str(error)) from error
+        finally:
+            for future in waiting:
+                future.cancel()
     if parser.wrong:
         raise Odd("a row has the wrong number of cells")
-    return _parts(parsed, layout)
+    return parts
 
 
 def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
@@ -150,17 +153,16 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
     WrongRow, pyarrow.ArrowInvalid
     """
     parser = _Parser(layout)
+    parts: list[Cells] = []
     try:
-        parsed = [
-            parser.careful(batch) for batch in pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
-        ]
+        batches = pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
+        parts = _parts(map(parser.careful, batches), layout)
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
-        parsed = []
     if parser.wrong:
         raise WrongRow(f"a row is not {layout.width} cells wide")
-    return _parts(parsed, layout)
+    return parts
 
 
 def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:
@@ -307,17 +309,18 @@ def _flat(column: Any) -> Any:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _parts(batches: list[Any], layout: Layout) -> list[Cells]:
-    """Join blocks to parts of about :data:`PART_ROWS` rows; `batches` is emptied on the way."""
+def _parts(batches: Iterable[Any], layout: Layout) -> list[Cells]:
+    """Join blocks to parts of about :data:`PART_ROWS` rows."""
     parts: list[Cells] = []
-    first, rows, joined = 0, 0, []
-    batches.reverse()
-    while batches:
-        joined.append(batches.pop())
-        rows += joined[-1].num_rows
-        if rows and (rows >= PART_ROWS or not batches):
-            parts.append(_joined(first, rows, joined, layout))
-            first, rows, joined = first + rows, 0, []
+    first, rows, gathered = 0, 0, []
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        if rows >= PART_ROWS:
+            parts.append(_joined(first, rows, gathered, layout))
+            first, rows, gathered = first + rows, 0, []
+    if rows:
+        parts.append(_joined(first, rows, gathered, layout))
     return parts
 
 
