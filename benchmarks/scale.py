@@ -64,6 +64,7 @@ def fill(folder: Path, spec_file: Path) -> None:
     from job.experiment.spec import read_spec
     from job.metrics import all_metrics
     from job.store import Store
+    from job.training.candidates import Candidate
     from job.training.unit import UnitResult
 
     store, spec = Store.open(str(folder)), read_spec(str(spec_file))
@@ -80,7 +81,9 @@ def fill(folder: Path, spec_file: Path) -> None:
     score = np.clip(0.6 * rng.random(TEST_ROWS) + 0.25 * target, 0, 1)
     decision = (score > 0.5).astype(np.int8)
     metrics = all_metrics(target, score, decision)
-    candidates = tuple({"n_estimators": 100 + i, "learning_rate": 0.1, "max_depth": 6} for i in range(24))
+    candidates: tuple[Candidate, ...] = tuple(
+        {"n_estimators": 100 + i, "learning_rate": 0.1, "max_depth": 6} for i in range(24)
+    )
     provenance = {
         "fingerprint": info.fingerprint,
         **{k: v for k, v in Identity.here(spec, "cpu").content().items() if k != "spec"},
@@ -123,8 +126,8 @@ def resume(spec_file: Path) -> None:
 
 def serve(folder: Path, address: Path) -> None:
     """In a process of its own: an S3 API server that holds a directory's files, put into it without HTTP."""
-    from moto.s3.models import s3_backends
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from moto.s3.models import s3_backends
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):
