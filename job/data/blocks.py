@@ -15,7 +15,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO
@@ -32,6 +32,7 @@ MISSING_NUMBERS = ("", "n/a", "N/A", "#N/A", "NA", "NaN", "nan", "null", "NULL",
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 BLOCK_BYTES = 1 << 20  # what stays in a processor's cache while it is parsed
 LONGEST_ROW_BYTES = 16 << 20
+PART_ROWS = 1 << 17  # what is computed with at a time: an array of them stays in a processor's cache
 MOST_THREADS = 8
 TRIES = 200  # line ends that are tried before a block is given up
 # Lines that Lending Club puts before, between and behind its loans.
@@ -85,16 +86,19 @@ NumberPiece = Any
 
 @dataclass(frozen=True)
 class Cells:
-    """The needed columns of a file, n rows.
+    """The needed columns of a part of a file, n rows.
 
     Attributes
     ----------
+    first : int
+        Position of the first row in the file.
     rows : int
     numbers : dict of str to list of NumberPiece
         From the first row to the last.
     texts : dict of str to Texts
     """
 
+    first: int
     rows: int
     numbers: Mapping[str, Sequence[NumberPiece]]
     texts: Mapping[str, Texts]
@@ -108,7 +112,7 @@ class WrongRow(Exception):
     """A row cannot be used; the message says in what way."""
 
 
-def parse_side_by_side(file: BinaryIO, layout: Layout) -> Cells:
+def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
     """Parse the rows of a file from its position on, block by block, on all processors.
 
     Raises
@@ -119,26 +123,29 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> Cells:
     parser = _Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
     waiting: deque[Future[Any]] = deque()
-    parsed: list[Any] = []
-    try:
-        with ThreadPoolExecutor(threads) as pool:
-            try:
-                for block in _whole_rows(file, parser.last_row):
-                    if len(waiting) > threads:  # so that no more than a few blocks are held at once
-                        parsed.append(waiting.popleft().result())
-                    waiting.append(pool.submit(parser.block, block))
-                parsed += [future.result() for future in waiting]
-            finally:
-                for future in waiting:
-                    future.cancel()
-    except (pa.ArrowInvalid, WrongRow) as error:
-        raise Odd(str(error)) from error
+
+    def parsed() -> Iterator[Any]:
+        for block in _whole_rows(file, parser.last_row):
+            if len(waiting) > threads:  # so that no more than a few blocks are held at once
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(parser.block, block))
+        while waiting:
+            yield waiting.popleft().result()
+
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            parts = _parts(parsed(), layout)
+        except (pa.ArrowInvalid, WrongRow) as error:
+            raise Odd(str(error)) from error
+        finally:
+            for future in waiting:
+                future.cancel()
     if parser.wrong:
         raise Odd("a row has the wrong number of cells")
-    return _joined(parsed, layout)
+    return parts
 
 
-def parse_in_order(file: BinaryIO, layout: Layout) -> Cells:
+def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
     """Parse the rows of a file from its position on, row after row.
 
     Raises
@@ -146,17 +153,16 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> Cells:
     WrongRow, pyarrow.ArrowInvalid
     """
     parser = _Parser(layout)
+    parts: list[Cells] = []
     try:
-        parsed = [
-            parser.careful(batch) for batch in pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
-        ]
+        batches = pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
+        parts = _parts(map(parser.careful, batches), layout)
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
-        parsed = []
     if parser.wrong:
         raise WrongRow(f"a row is not {layout.width} cells wide")
-    return _joined(parsed, layout)
+    return parts
 
 
 def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:
@@ -303,7 +309,22 @@ def _flat(column: Any) -> Any:
     return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
 
 
-def _joined(batches: Sequence[Any], layout: Layout) -> Cells:
+def _parts(batches: Iterable[Any], layout: Layout) -> list[Cells]:
+    """Join blocks to parts of about :data:`PART_ROWS` rows."""
+    parts: list[Cells] = []
+    first, rows, gathered = 0, 0, []
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        if rows >= PART_ROWS:
+            parts.append(_joined(first, rows, gathered, layout))
+            first, rows, gathered = first + rows, 0, []
+    if rows:
+        parts.append(_joined(first, rows, gathered, layout))
+    return parts
+
+
+def _joined(first: int, rows: int, batches: Sequence[Any], layout: Layout) -> Cells:
     numbers: dict[str, list[NumberPiece]] = {}
     for i, name in enumerate(layout.numbers):
         stretches = itertools.groupby((batch.column(i) for batch in batches), key=lambda piece: piece.type)
@@ -312,17 +333,18 @@ def _joined(batches: Sequence[Any], layout: Layout) -> Cells:
     for i, name in enumerate(layout.texts, len(numbers)):
         chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
         chunks = chunks.unify_dictionaries().chunks
-        codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks]) if chunks else np.empty(0, np.int32)
-        values = chunks[0].dictionary.to_pylist() if chunks else []
+        codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
+        values = chunks[0].dictionary.to_pylist()
         texts[name] = Texts(codes, tuple("" if value == _END else value.strip() for value in values))
-    return Cells(sum(batch.num_rows for batch in batches), numbers, texts)
+    return Cells(first, rows, numbers, texts)
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
     joined = pa.chunked_array(pieces, kind)
     if kind != pa.float64():
         return joined.combine_chunks()
-    values = joined.to_numpy()
-    if np.count_nonzero(np.abs(values) <= LARGEST_NUMBER) != len(joined) - joined.null_count:
+    # Both pass over NaN, which only a cell can be that is not missing and yet no number, such as -nan.
+    bounds, strange = pc.min_max(joined), pc.any(pc.is_nan(joined)).as_py()
+    if strange or max(abs(bounds[end].as_py() or 0) for end in ("min", "max")) > LARGEST_NUMBER:
         raise Odd(f"column {name} has a number that cannot be used")
-    return values
+    return joined.to_numpy()

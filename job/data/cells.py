@@ -36,7 +36,7 @@ def numbers(raw: RawTable, column: str) -> Array:
     for piece in raw.numbers(column):
         pieces.append(piece if isinstance(piece, np.ndarray) else _from_cells(raw, column, piece, row))
         row += len(piece)
-    return np.concatenate(pieces)
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
 
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
@@ -81,8 +81,9 @@ class Categories:
         return Categories(self.codes[rows], self.values)
 
     def texts(self) -> Any:
-        """Return the column as a pyarrow string array, missing as null."""
-        return pa.array(self.values, pa.string()).take(pa.array(self.codes, mask=self.codes < 0))
+        """Return the column as a pyarrow dictionary array of strings, missing as null."""
+        codes = pa.array(self.codes, mask=self.codes < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(self.values, pa.string()))
 
     def counts(self) -> dict[str | None, int]:
         """Return how often each value occurs, missing as None."""

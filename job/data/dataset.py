@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,13 +10,14 @@ import numpy as np
 
 from job.data.cells import Categories
 from job.data.header import RawColumn
+from job.data.processed import label_columns
 from job.data.rawfile import RawTable
 from job.metrics import Array
 
 
 @dataclass(frozen=True)
 class Derived:
-    """What a raw table becomes; n rows everywhere.
+    """What a part of a raw file becomes; n rows everywhere.
 
     Attributes
     ----------
@@ -45,6 +46,53 @@ class Derived:
 
 
 @dataclass(frozen=True)
+class DerivedFile:
+    """What a raw file becomes, part by part."""
+
+    parts: tuple[Derived, ...]
+
+    @property
+    def target(self) -> Array:
+        """The target of all rows."""
+        return np.concatenate([part.target for part in self.parts])
+
+    @property
+    def features(self) -> dict[str, list[Any]]:
+        """The features, each as its stretches from the first row to the last."""
+        return _stretches([part.features for part in self.parts])
+
+    @property
+    def labels(self) -> dict[str, list[Any]]:
+        """The columns of the target file, each as its stretches."""
+        return _stretches([label_columns(part.target, part.group, part.time) for part in self.parts])
+
+    @property
+    def interim(self) -> dict[str, list[Any]]:
+        """The interim columns, each as its stretches."""
+        return _stretches([part.interim for part in self.parts])
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows left out, by reason."""
+        return _summed([part.dropped for part in self.parts])
+
+    @property
+    def unknown(self) -> dict[str, dict[str, int]]:
+        """For each categorical column the levels that were not declared, with their counts."""
+        columns = dict.fromkeys(column for part in self.parts for column in part.unknown)
+        return {column: _summed([part.unknown.get(column, {}) for part in self.parts]) for column in columns}
+
+
+def _stretches(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [part[name] for part in parts] for name in parts[0]}
+
+
+def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    names = dict.fromkeys(name for part in counts for name in part)
+    return {name: sum(part.get(name, 0) for part in counts) for name in names}
+
+
+@dataclass(frozen=True)
 class Dataset:
     """A dataset's definition.
 
@@ -56,7 +104,7 @@ class Dataset:
     columns : tuple of RawColumn
         Those that are needed.
     derive : callable
-        From the raw table to features and target; pure.
+        From a part of the raw table to features and target; pure, and row by row: a row's features depend on no other.
     sample : callable
         From a number of rows and a seed to raw columns, block by block: names to lists of cells. Columns of `header`
         that a block lacks are empty.

@@ -87,24 +87,34 @@ def fingerprint(columns: Mapping[str, Any]) -> str:
     Parameters
     ----------
     columns : dict of str to float32, int8 or datetime64[D] ndarray, or pyarrow string array
-        In their order. All missing numbers count as the same.
+        In their order; each may be a list of its stretches instead. All missing numbers count as the same.
     """
     digest = hashlib.sha256()
     for name, column in columns.items():
-        if isinstance(column, np.ndarray) and column.dtype == np.float32:
-            values = (column + np.float32(0)).astype("<f4", copy=False)  # which makes one zero of the two
-            values[np.isnan(values)] = np.nan
-            kind, content = "f4", values.data.cast("B")
-        elif isinstance(column, np.ndarray) and column.dtype == np.int8:
-            kind, content = "i1", np.ascontiguousarray(column).data.cast("B")
-        elif isinstance(column, np.ndarray):
-            days = column.astype("datetime64[D]").astype("<i8")
-            kind, content = "days", days.data.cast("B")
-        else:
-            kind, content = "text", memoryview(json.dumps(column.to_pylist()).encode())
-        digest.update(f"{len(name)}:{name}:{kind}:{content.nbytes}:".encode())
-        digest.update(content)
+        contents = [_content(stretch) for stretch in _whole_texts(column if isinstance(column, list) else [column])]
+        kind, size = contents[0][0], sum(content.nbytes for _, content in contents)
+        digest.update(f"{len(name)}:{name}:{kind}:{size}:".encode())
+        for _, content in contents:
+            digest.update(content)
     return digest.hexdigest()
+
+
+def _whole_texts(stretches: list[Any]) -> list[Any]:
+    """Texts are hashed as one JSON list."""
+    return stretches if isinstance(stretches[0], np.ndarray) else [pa.chunked_array(stretches)]
+
+
+def _content(column: Any) -> tuple[str, memoryview]:
+    """Return a column's kind, and its values as bytes."""
+    if not isinstance(column, np.ndarray):
+        return "text", memoryview(json.dumps(column.to_pylist()).encode())
+    if column.dtype == np.float32:
+        values = (column + np.float32(0)).astype("<f4", copy=False)  # which makes one zero of the two
+        values[np.isnan(values)] = np.nan
+        return "f4", values.data.cast("B")
+    if column.dtype == np.int8:
+        return "i1", np.ascontiguousarray(column).data.cast("B")
+    return "days", column.astype("datetime64[D]").astype("<i8").data.cast("B")
 
 
 def describe_processed(store: Store, name: str) -> ProcessedInfo | None:

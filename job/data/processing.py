@@ -16,9 +16,9 @@ import pyarrow.parquet as pq
 
 from job.catalogue import DATASET_IDS
 from job.console import Console
-from job.data.dataset import Derived
+from job.data.dataset import DerivedFile
 from job.data.datasets import dataset, source_of
-from job.data.processed import ProcessedInfo, describe_processed, fingerprint, label_columns, load_processed
+from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
 from job.data.rawfile import find_raw, read_raw, require_raw
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, features_key, interim_key, sample_key, target_key
@@ -68,18 +68,21 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
     raw = read_raw(store, key, definition.columns)
     # Of the bytes that were read: should the file change meanwhile, the next run sees another and processes it anew.
     raw_sha256 = raw.sha256
-    derived = definition.derive(raw)
-    del raw
-    _check_classes(store.where(key), derived.target)
-    columns: dict[str, Any] = dict(derived.features) | label_columns(derived.target, derived.group, derived.time)
+    raw.parts.reverse()
+    parts = []
+    while raw.parts:  # each part is let go of when it is through
+        parts.append(definition.derive(raw.parts.pop()))
+    derived = DerivedFile(tuple(parts))
+    target = derived.target
+    _check_classes(store.where(key), target)
     info = ProcessedInfo(
         name,
-        fingerprint(columns),
+        fingerprint(derived.features | derived.labels),
         PROCESSING_VERSION,
         raw_sha256,
-        rows=derived.target.size,
+        rows=target.size,
         features=len(derived.features),
-        default_rate=float(np.mean(derived.target)),
+        default_rate=float(np.mean(target)),
         synthetic=_is_sample(store, name, raw_sha256),
     )
     _write(store, name, derived, info)
@@ -143,20 +146,21 @@ def _check_classes(where: str, target: Any) -> None:
         )
 
 
-def _write(store: Store, name: str, derived: Derived, info: ProcessedInfo) -> None:
+def _write(store: Store, name: str, derived: DerivedFile, info: ProcessedInfo) -> None:
     """Write interim, features, target; they appear in that order, and none before all three are written out.
 
     A reader that finds the target finds all of it, and a disk that fills up leaves what was there before.
     """
     metadata = info.to_metadata()
-    labels = label_columns(derived.target, derived.group, derived.time)
     with ExitStack() as staged:  # which closes the last that was opened first
         for key, columns in (
-            (target_key(name), labels),
+            (target_key(name), derived.labels),
             (features_key(name), derived.features),
             (interim_key(name), derived.interim),
         ):
-            table = pa.table({column: pa.array(values) for column, values in columns.items()})
+            stretches = {column: [pa.array(values) for values in parts] for column, parts in columns.items()}
+            table = pa.table({column: pa.chunked_array(parts) for column, parts in stretches.items()})
+            table = table.unify_dictionaries()
             file = staged.enter_context(store.writer(key))
             pq.write_table(table.replace_schema_metadata(metadata), file, **_encodings(table))
             file.flush()
@@ -168,8 +172,10 @@ def _encodings(table: Any) -> dict[str, Any]:
     Dictionaries of values that hardly repeat are made and thrown away again, which costs more than all the rest.
     """
     sample = table.slice(0, SAMPLE_ROWS)
-    repeating = [name for name in table.column_names if len(sample[name].unique()) <= SAMPLE_ROWS // 10]
-    others = [field.name for field in table.schema if field.name not in repeating]
+    values = {name: len(sample[name].unique()) for name in table.column_names}
+    # Compression alone sees to a column of two values.
+    repeating = [name for name, count in values.items() if 2 < count <= SAMPLE_ROWS // 10]
+    others = [name for name, count in values.items() if count > SAMPLE_ROWS // 10]
     return {
         "compression": "zstd",
         "use_dictionary": repeating,
@@ -179,7 +185,7 @@ def _encodings(table: Any) -> dict[str, Any]:
     }
 
 
-def _report(store: Store, console: Console, info: ProcessedInfo, derived: Derived) -> None:
+def _report(store: Store, console: Console, info: ProcessedInfo, derived: DerivedFile) -> None:
     for column, levels in derived.unknown.items():
         commonest = sorted(levels.items(), key=lambda item: (-item[1], item[0]))
         for level, count in commonest[:MOST_LEVELS_TOLD]:

@@ -28,7 +28,7 @@ from job.store import Store, raw_keys
 
 @dataclass(frozen=True)
 class RawTable:
-    """The needed columns of a raw file.
+    """The needed columns of a part of a raw file.
 
     Attributes
     ----------
@@ -36,13 +36,10 @@ class RawTable:
         By the dataset's names, without surrounding blanks.
     where : str
         The file, for messages.
-    sha256 : str
-        Of the file's bytes, as they were read.
     """
 
     cells: Cells
     where: str
-    sha256: str
     _source: _Source
 
     @property
@@ -59,15 +56,30 @@ class RawTable:
         return self.cells.texts[column]
 
     def refuse(self, row: int, column: str, value: str, problem: str, remedy: str) -> NoReturn:
-        """Refuse the file because of the cell `value`.
+        """Refuse the file because of the cell `value` in a row of this part.
 
         Raises
         ------
         RawFileInvalid
         """
-        raise RawFileInvalid(
-            f"{self.where}, line {self._source.line_of(row)}, column {column}: {shown(value)} {problem}", remedy
-        )
+        line = self._source.line_of(self.cells.first + row)
+        raise RawFileInvalid(f"{self.where}, line {line}, column {column}: {shown(value)} {problem}", remedy)
+
+
+@dataclass(frozen=True)
+class RawFile:
+    """A raw file that was read.
+
+    Attributes
+    ----------
+    parts : list of RawTable
+        Of some 100,000 rows each, in their order; at least one, and none without rows.
+    sha256 : str
+        Of the file's bytes, as they were read.
+    """
+
+    parts: list[RawTable]
+    sha256: str
 
 
 def find_raw(store: Store, dataset: str) -> str | None:
@@ -103,7 +115,7 @@ def require_raw(store: Store, dataset: str, source: str) -> str:
     return key
 
 
-def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawTable:
+def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawFile:
     """Read the needed columns of a raw file.
 
     Plain or gzip; UTF-8 with or without byte-order mark; any line ends; title lines before the header, Lending Club's
@@ -116,15 +128,15 @@ def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawTable:
     """
     source = _Source(store, key)
     try:
-        table = _read(source, columns, parse_side_by_side)
+        file = _read(source, columns, parse_side_by_side)
     except Odd:
-        table = _read(source, columns, parse_in_order)
-    if not table.rows:
+        file = _read(source, columns, parse_in_order)
+    if not file.parts:
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
-    return table
+    return file
 
 
-def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[BinaryIO, Layout], Cells]) -> RawTable:
+def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[BinaryIO, Layout], list[Cells]]) -> RawFile:
     """Read a file once, from its first byte to its last."""
     digest = hashlib.sha256()
     with source.errors(), source.open(digest.update) as file:
@@ -140,14 +152,14 @@ def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[Binary
         )
         rest = _Utf8(head[header.offset :], file)
         try:
-            cells = parse(cast("BinaryIO", rest), layout)
+            parts = parse(cast("BinaryIO", rest), layout)
         except (pa.ArrowInvalid, WrongRow) as error:
             _diagnose(source, str(error))
         while rest.read(1 << 20):  # nothing, but for a parser that stopped early
             pass
-    if rest.replaced and _has_replaced(cells):
+    if rest.replaced and any(map(_has_replaced, parts)):
         _diagnose(source, "a cell is not UTF-8")
-    return RawTable(cells, source.where, digest.hexdigest(), source)
+    return RawFile([RawTable(cells, source.where, source) for cells in parts], digest.hexdigest())
 
 
 def _read_up_to(file: BinaryIO, count: int) -> bytes:

@@ -22,7 +22,7 @@ class Verified:
     Attributes
     ----------
     results : dict of Unit to StoredResult
-        Whole, and of this execution.
+        Whole, and of this execution; without their predictions, so that thousands fit into memory.
     damaged : dict of Unit to str
         What is wrong with the others.
     missing : tuple of Unit
@@ -68,4 +68,4 @@ def _read(store: Store, execution: Execution, unit: Unit, fingerprint: str | Non
         return f"{store.where(key)} is the result of another unit, {result.unit}"
     if result.record.get("fingerprint") != fingerprint:
         return f"{store.where(key)} was made from other data"
-    return result
+    return result.without_predictions()

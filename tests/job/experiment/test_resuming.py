@@ -7,7 +7,7 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.console import Console
@@ -208,6 +208,7 @@ def test_a_shard_comes_from_the_setting_or_from_the_array_job(monkeypatch: pytes
     assert shard_from_environment("2/3") == Shard(2, 3)
 
 
+@settings(deadline=None)  # which would be wall time
 @given(st.integers(1, 40), st.randoms(use_true_random=False))
 def test_shards_share_out_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
     items = items_of(read_spec("quick").units())
