@@ -20,9 +20,9 @@ from job.training.unit import Unit
 # fold after resampling, at a default rate of about 0.2.
 _PER_1000_ROWS: dict[ModelName, float] = {
     "logistic_regression": 0.005,
-    "random_forest": 0.0015,
+    "random_forest": 0.0011,
     "lightgbm": 0.00014,
-    "xgboost": 0.000056,
+    "xgboost": 0.00005,
     "mlp": 0.06,
 }
 _SAMPLED: dict[Sampler, float] = {"none": 1.0, "random_under_sampling": 0.45, "smote": 1.56, "smote_tomek": 1.5}
@@ -38,18 +38,20 @@ def unit_cpu_seconds(spec: Spec, unit: Unit, info: ProcessedInfo) -> float:
 
 def item_cpu_seconds(spec: Spec, item: Item, info: ProcessedInfo) -> float:
     """Estimate the CPU seconds of a work item, what its units share counted once."""
-    samplers: dict[Sampler, list[Unit]] = {}
-    for unit in item:
-        samplers.setdefault(sampler_of(unit.technique), []).append(unit)
-    return sum(_batch(spec, units, sampler, info) for sampler, units in samplers.items())
+    return sum(_batch(spec, units, sampler, info) for sampler, units in _by_sampler(item).items())
 
 
 def distinct_fits(spec: Spec, item: Item) -> int:
     """Return how many fits a work item makes in its search at most: those that nothing else gives."""
+    batches = _by_sampler(item).values()
+    return sum(len(_fits(item[0].model, _points(spec, units))) for units in batches) * spec.protocol.folds
+
+
+def _by_sampler(item: Item) -> dict[Sampler, list[Unit]]:
     samplers: dict[Sampler, list[Unit]] = {}
     for unit in item:
         samplers.setdefault(sampler_of(unit.technique), []).append(unit)
-    return sum(len(_fits(item[0].model, _points(spec, units))) for units in samplers.values()) * spec.protocol.folds
+    return samplers
 
 
 def _batch(spec: Spec, units: list[Unit], sampler: Sampler, info: ProcessedInfo) -> float:

@@ -70,18 +70,6 @@ class Options:
     shard: Shard | None = None
 
 
-def processes(
-    store: Store,
-    execution: Execution,
-    tasks: tuple[Task, ...],
-    options: Options,
-    infos: Mapping[str, ProcessedInfo],
-    console: Console,
-) -> AbstractContextManager[Pool]:
-    """Return the real pool: worker processes over memory-mapped features in a scratch directory."""
-    return _Processes(store, execution, tasks, options, infos, console)
-
-
 @dataclass(frozen=True)
 class _Setup:
     """What a worker needs to know once: picklable."""
@@ -156,8 +144,8 @@ def _setup(setup: _Setup) -> Callable[[Task, Callable[[Any], None]], None]:
     return setup()
 
 
-class _Processes(AbstractContextManager["_Processes"]):
-    """Worker processes, and the scratch directory that they share."""
+class Processes(AbstractContextManager["Processes"]):
+    """The real pool: worker processes over memory-mapped features and shared folds in a scratch directory."""
 
     def __init__(
         self,

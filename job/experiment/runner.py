@@ -24,7 +24,7 @@ from job.experiment.items import Item, items_of
 from job.experiment.notice import metadata_endpoint, watch_notices
 from job.experiment.outbox import Outbox, patiently
 from job.experiment.plan import Plan, plan
-from job.experiment.processes import Options, Pool, processes
+from job.experiment.processes import Options, Pool, Processes
 from job.experiment.resolve import resolve
 from job.experiment.shards import deal
 from job.experiment.signals import FLUSH_S, Stop, watch_signals
@@ -39,7 +39,7 @@ from job.training.unit import Unit
 class Means:
     """What the runner works with, so that tests can put something else in its place."""
 
-    pool: Callable[..., AbstractContextManager[Pool]] = processes
+    pool: Callable[..., AbstractContextManager[Pool]] = Processes
     signals: Callable[[], AbstractContextManager[Stop]] = watch_signals
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep

@@ -79,8 +79,8 @@ NESTED: dict[ModelName, str] = {
 # A parameter that only ends a fit that has not converged: once a fit converges below it, larger values change nothing.
 CEILINGS: dict[ModelName, str] = {"logistic_regression": "max_iter", "mlp": "max_iter"}
 
-Key: TypeAlias = "tuple[tuple[str, Value], ...]"
-"""What a candidate asks of a model, in a form that can be compared."""
+Key: TypeAlias = "tuple[tuple[str, str, Value], ...]"
+"""What a candidate asks of a model, in a form that can be compared: names, types and values."""
 
 
 def without_weight(model: ModelName, candidate: Candidate) -> Candidate:
@@ -90,8 +90,11 @@ def without_weight(model: ModelName, candidate: Candidate) -> Candidate:
 
 
 def key_of(candidate: Candidate) -> Key:
-    """Return the key of a candidate: equal for equal candidates, whatever the order of their parameters."""
-    return tuple(sorted(candidate.items()))
+    """Return the key of a candidate: equal for equal candidates, whatever the order of their parameters.
+
+    Python holds 1, 1.0 and True for equal; models do not: ``max_features`` 1 is one feature, and 1.0 all of them.
+    """
+    return tuple((name, type(candidate[name]).__name__, candidate[name]) for name in sorted(candidate))
 
 
 def families(model: ModelName, points: Iterable[Candidate]) -> list[tuple[Candidate, ...]]:

@@ -237,7 +237,7 @@ _BINS = {"feature_pre_filter": False}
 
 
 def _predict(estimator: Any, X: Array) -> Prediction:
-    """Ask the logistic model or the MLP, with one pass over the rows where it has one."""
+    """Ask the logistic model or the MLP; what decides is the decision function, else the score."""
     if hasattr(estimator, "decision_function"):
         ranking = estimator.decision_function(X)
         score = estimator.predict_proba(X)[:, 1]

@@ -212,7 +212,16 @@ class _Want:
 
 
 def score_of(prediction: Prediction, target: Array, scoring: str) -> float:
-    """Score a prediction as the search does."""
+    """Score a prediction as the search does.
+
+    Parameters
+    ----------
+    prediction : Prediction
+        Of k rows.
+    target : int8 ndarray of shape (k,)
+    scoring : str
+        One of :data:`job.metrics.SCORINGS`.
+    """
     if scoring in RANKING_SCORINGS:
         return RANKING_SCORINGS[scoring](target, prediction.ranking)
     return DECISION_SCORINGS[scoring](target, prediction.decision)

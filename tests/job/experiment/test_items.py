@@ -18,7 +18,7 @@ from job.console import Console
 from job.experiment.costs import distinct_fits, item_cpu_seconds, unit_cpu_seconds
 from job.experiment.flight import FitMade, Task
 from job.experiment.items import items_of
-from job.experiment.processes import Options, processes
+from job.experiment.processes import Options, Processes
 from job.experiment.runner import Means, RunReport, run_experiment
 from job.experiment.spec import Spec, read_spec
 from job.experiment.workers import Note
@@ -88,7 +88,7 @@ def run_killing(store: Store, spec: Spec, scratch: Path, times: int) -> tuple[Ru
 
     @contextmanager
     def pool(*arguments: Any) -> Iterator[Killing]:
-        with processes(*arguments) as real:
+        with Processes(*arguments) as real:
             pools.append(Killing(real, lambda news: isinstance(news, FitMade) and news.unit == victim, times))
             yield pools[-1]
 

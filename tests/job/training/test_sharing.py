@@ -213,6 +213,17 @@ def test_families_divide_the_candidates_and_differ_in_one_ascending_parameter(
         assert [point[name] for point in family] == sorted(sizes)
 
 
+def test_values_that_python_holds_for_equal_are_fitted_apart() -> None:
+    """One feature at a split, and all of them: 1 and 1.0."""
+    X, y = rows(15)
+    grid = {"max_features": [1, 1.0], "n_estimators": [5]}
+    unit = Unit("data", "random_forest", "baseline", 1)
+    found = run_unit(unit, grid, PROTOCOL, X, y)
+    assert_identical(found, reference("random_forest", "baseline", grid, X, y, seed=1, folds=3))
+    assert found.fold_scores is not None
+    assert (found.fold_scores[0] != found.fold_scores[1]).any()
+
+
 def test_sizes_that_cannot_be_compared_are_no_family() -> None:
     points = [{"n_estimators": 5}, {"n_estimators": "many"}, {"n_estimators": True}]
     assert families("random_forest", points) == [(point,) for point in points]
