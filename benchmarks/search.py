@@ -10,8 +10,8 @@ busy is so for all three. Each of the measured folds is one round: its CPU secon
 refit.
 
 - *naive*: measured whole where that takes less than a minute, by two fits made beforehand, or with ``--share 1``;
-  otherwise the mean of a random sample times the number of candidates, by model and technique. Its standard error is
-  given.
+  otherwise the mean of a systematic random sample times the number of candidates, by model and technique. Its standard
+  error, from the differences of neighbours in the order of the expected costs, is given.
 - *engine*: everything that :func:`job.training.unit.run_units` does, prepared folds shared by way of a scratch
   directory as among workers; whoever needs a fold first pays for it.
 - *floor*: each distinct fit once, each imputation, scaling and resampling once, each set of bins once. No predictions,
@@ -21,6 +21,7 @@ refit.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import os
@@ -39,6 +40,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, publish, ratio
+from job.experiment.costs import relative_cost
 from job.experiment.items import items_of
 from job.experiment.spec import Spec, read_spec
 from job.experiment.workers import numeric_environment
@@ -78,7 +80,7 @@ class Observer:
         self.points = {unit: list(_points(spec, unit)) for unit in units}
         self.engine: dict[int, float] = defaultdict(float)
         self.floor: dict[int, float] = defaultdict(float)
-        self.naive: dict[int, list[float]] = defaultdict(list)
+        self.naive: dict[int, list[tuple[float, float]]] = defaultdict(list)
         self.mark = time.process_time()
         self.fold: tuple[int, PreparedFold] | None = None
         self.bare_fits: set[tuple[int, Any]] = set()
@@ -96,7 +98,12 @@ class Observer:
         tried = [self._fit_naive(self.splits.folds[0], unit, self.points[unit][c]) for unit, c in (every[0], every[-1])]
         if max(tried) * len(every) * self.spec.protocol.folds < WHOLE_S:
             return set(every)
-        return set(self.rng.sample(every, min(len(every), max(LEAST, round(share * len(every))))))
+        # Every so many-th of the candidates, ordered by what they are expected to cost, from a random one on: as many
+        # cheap ones and dear ones as there are.
+        every.sort(key=lambda one: relative_cost(self.model, self.points[one[0]][one[1]], self.sampler))
+        count = min(len(every), max(LEAST, round(share * len(every))))
+        start = self.rng.random()
+        return {every[int((start + i) * len(every) / count)] for i in range(count)}
 
     def _distinct(self) -> dict[Any, Candidate]:
         found = [without_weight(self.model, point) for points in self.points.values() for point in points]
@@ -120,7 +127,8 @@ class Observer:
             self.fold = (f, self._prepare_bare(f, self.splits.folds[f]))
         self._fit_bare(f, point)
         if (unit, c) in self.sample[f]:
-            self.naive[f].append(self._fit_naive(self.splits.folds[f], unit, self.points[unit][c]))
+            spent = self._fit_naive(self.splits.folds[f], unit, self.points[unit][c])
+            self.naive[f].append((relative_cost(self.model, self.points[unit][c], self.sampler), spent))
         self.mark = time.process_time()
 
     def _prepare_bare(self, f: int, fold: Fold) -> PreparedFold:
@@ -205,7 +213,7 @@ class Observer:
             point = without_weight(self.model, result.candidates[result.best_index])
             winners[key_of(point)] = point
         floor = self.floor.pop(-1) + sum(self._bare_seconds(fold, point, [point]) for point in winners.values())
-        naive = len(self.units) * statistics.fmean([s for sample in self.naive.values() for s in sample])
+        naive = len(self.units) * statistics.fmean([s for sample in self.naive.values() for _, s in sample])
         return naive, engine, floor
 
 
@@ -264,15 +272,22 @@ def run_item(place: Path, spec: Spec, units: Sequence[Unit], share: float, folds
     count, k = sum(len(points) for points in observer.points.values()), spec.protocol.folds
     rounds = [
         {
-            "naive": k * count * statistics.fmean(observer.naive[f]) + naive_refit,
+            "naive": k * count * statistics.fmean(s for _, s in observer.naive[f]) + naive_refit,
             "engine": k * observer.engine[f] + engine_refit,
             "floor": k * observer.floor[f] + floor_refit,
         }
         for f in observer.measured
     ]
-    sample = [seconds for f in observer.measured for seconds in observer.naive[f]]
-    error = statistics.stdev(sample) / math.sqrt(len(sample)) / statistics.fmean(sample) if len(sample) > 1 else None
+    sample = [seconds for _, seconds in sorted(one for f in observer.measured for one in observer.naive[f])]
+    whole = len(sample) == count * len(observer.measured)
+    error = None if whole else _standard_error(sample) / statistics.fmean(sample)
     return {"rounds": rounds, "sampled": len(sample), "of": count * len(observer.measured), "error": error}
+
+
+def _standard_error(ordered: Sequence[float]) -> float:
+    """Estimate the standard error of a systematic sample's mean by successive differences (Wolter 2007, v2)."""
+    squares = [(one - other) ** 2 for one, other in itertools.pairwise(ordered)]
+    return math.sqrt(sum(squares) / (2 * len(squares)) / len(ordered))
 
 
 def _warm(model: Any, X: Any, target: Any) -> None:

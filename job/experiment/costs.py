@@ -59,7 +59,7 @@ def _batch(spec: Spec, units: list[Unit], sampler: Sampler, info: ProcessedInfo)
     rows = info.rows * (1 - spec.protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
     fits = _fits(model, _points(spec, units))
     each = [
-        _PER_1000_ROWS[model] * _relative_cost(model, fit, sampler) * rows / 1000 * info.features / 26 + _OVERHEAD_S
+        _PER_1000_ROWS[model] * relative_cost(model, fit, sampler) * rows / 1000 * info.features / 26 + _OVERHEAD_S
         for fit in fits
     ]
     refits = len(units) * sum(each) / len(each)
@@ -83,7 +83,8 @@ def _fits(model: ModelName, points: list[Candidate]) -> list[Candidate]:
     return [family[0] if model in CEILINGS else family[-1] for family in families(model, points)]
 
 
-def _relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:
+def relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:
+    """Return what a fit is expected to cost, for each row, relative to other fits of the same model."""
     trees = _number(candidate, "n_estimators")
     if model == "random_forest":
         return trees * min(_number(candidate, "max_depth"), 16) / 10

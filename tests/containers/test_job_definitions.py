@@ -12,6 +12,7 @@ from job.catalogue import DATASET_IDS
 from job.data.processed import describe_processed
 from job.data.samples import write_sample
 from job.experiment.executions import load_execution
+from job.experiment.results import decode
 from job.experiment.spec import read_spec
 from job.experiment.verify import verify
 from job.store import Store
@@ -97,7 +98,9 @@ def test_a_data_job_and_then_a_training_job_do_what_they_should(
     assert not found.damaged
     assert 1 <= len(found.results) <= 150 / 5
     assert {unit.dataset for unit in found.results} == {dataset}
-    assert any(result.record["status"] == "done" and len(result.score) > 30 for result in found.results.values())
+    done_units = [unit for unit, result in found.results.items() if result.record["status"] == "done"]
+    predictions = [decode(store.get(execution.result_key(unit)) or b"") for unit in done_units]
+    assert any(len(result.score) > 30 for result in predictions)
     assert records(done)[-1]["event"] == "execution_complete"
 
     again = start(engine, training, s3_server, **ARRAY_JOB)
