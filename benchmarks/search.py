@@ -9,13 +9,15 @@ a **naive** grid search makes it (clone the imbalanced-learn pipeline, fit it on
 busy is so for all three. Each of the measured folds is one round: its CPU seconds times the number of folds, plus the
 refit.
 
-- *naive*: measured whole where that takes less than a minute, by two fits made beforehand, or with ``--share 1``;
-  otherwise the mean of a systematic random sample times the number of candidates, by model and technique. Its standard
-  error, from the differences of neighbours in the order of the expected costs, is given.
+- *naive*: a fold is measured whole where that takes less than a minute, by two fits made beforehand, or with
+  ``--share 1``; otherwise the mean of a systematic random sample times the number of candidates, by model and technique.
+  Its standard error, from the differences of neighbours in the order of the expected costs, is given.
 - *engine*: everything that :func:`job.training.unit.run_units` does, prepared folds shared by way of a scratch
   directory as among workers; whoever needs a fold first pays for it.
 - *floor*: each distinct fit once, each imputation, scaling and resampling once, each set of bins once. No predictions,
   no scores.
+
+The peak memory is that of the process, which holds all three.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ import json
 import math
 import os
 import random
+import resource
 import statistics
 import subprocess
 import sys
@@ -39,7 +42,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, publish, ratio
+from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, peak_mib, publish, ratio
 from job.experiment.costs import relative_cost
 from job.experiment.items import items_of
 from job.experiment.spec import Spec, read_spec
@@ -62,6 +65,11 @@ DATASET = "taiwan_credit"
 ORDER = ("xgboost", "random_forest", "mlp", "lightgbm", "logistic_regression")
 
 
+def clock() -> Any:
+    """Return the CPU seconds of this process, and seconds by the clock on the wall: float64 ndarray of shape (2,)."""
+    return np.array([time.process_time(), time.perf_counter()])
+
+
 # ── one work item, in a process of its own ──────────────────────────────────────────────────────────────────────────
 
 
@@ -78,10 +86,10 @@ class Observer:
         self.splits = split(target, seed=self.seed, folds=protocol.folds, test_share=protocol.test_share)
         self.measured = range(folds)
         self.points = {unit: list(_points(spec, unit)) for unit in units}
-        self.engine: dict[int, float] = defaultdict(float)
-        self.floor: dict[int, float] = defaultdict(float)
-        self.naive: dict[int, list[tuple[float, float]]] = defaultdict(list)
-        self.mark = time.process_time()
+        self.engine: dict[int, Any] = defaultdict(lambda: np.zeros(2))
+        self.floor: dict[int, Any] = defaultdict(lambda: np.zeros(2))
+        self.naive: dict[int, list[tuple[float, Any]]] = defaultdict(list)
+        self.mark = clock()
         self.fold: tuple[int, PreparedFold] | None = None
         self.bare_fits: set[tuple[int, Any]] = set()
         self.seen: dict[int, set[Any]] = defaultdict(set)
@@ -96,7 +104,7 @@ class Observer:
         """Choose the candidates of a fold that are fitted the naive way too."""
         every = [(unit, c) for unit, points in self.points.items() for c in range(len(points))]
         tried = [self._fit_naive(self.splits.folds[0], unit, self.points[unit][c]) for unit, c in (every[0], every[-1])]
-        if max(tried) * len(every) * self.spec.protocol.folds < WHOLE_S:
+        if max(one[0] for one in tried) * len(every) < WHOLE_S:
             return set(every)
         # Every so many-th of the candidates, ordered by what they are expected to cost, from a random one on: as many
         # cheap ones and dear ones as there are.
@@ -119,7 +127,7 @@ class Observer:
 
     def fitted(self, unit: Unit, place: Place, _fit: Fit) -> None:
         """Book what the engine took since the last time, then do the same work the other ways."""
-        now = time.process_time()
+        now = clock()
         c, f = place
         self.engine[f] += now - self.mark
         point = without_weight(self.model, self.points[unit][c])
@@ -129,7 +137,7 @@ class Observer:
         if (unit, c) in self.sample[f]:
             spent = self._fit_naive(self.splits.folds[f], unit, self.points[unit][c])
             self.naive[f].append((relative_cost(self.model, self.points[unit][c], self.sampler), spent))
-        self.mark = time.process_time()
+        self.mark = clock()
 
     def _prepare_bare(self, f: int, fold: Fold) -> PreparedFold:
         """Impute and scale as scikit-learn does; what is resampled is paid for by the first model that needs it."""
@@ -137,15 +145,15 @@ class Observer:
         from sklearn.preprocessing import StandardScaler
 
         pays = self.model == ORDER[0] or not self._shared()
-        start = time.process_time()
+        start = clock()
         imputer, scaler = SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler()
         X = np.ascontiguousarray(scaler.fit_transform(imputer.fit_transform(self.X[fold.train])))
         valid = np.ascontiguousarray(scaler.transform(imputer.transform(self.X[fold.valid])))
         y = self.target[fold.train]
         for sampler in chain(self.sampler)[1:]:
             X, y = resample(sampler, X, y, self.seed)
-        spent = time.process_time() - start
-        self.floor[f] += spent if pays else 0.0
+        spent = clock() - start
+        self.floor[f] += spent if pays else 0
         made = PreparedFold(X, y, valid, self.target[fold.valid], 0.0)
         self.trainer = Trainer(self.model, made, sampler=self.sampler, seed=self.seed)
         return made
@@ -162,10 +170,10 @@ class Observer:
         assert self.fold is not None
         self.floor[f] += self._bare_seconds(self.fold[1], largest, family)
 
-    def _bare_seconds(self, fold: PreparedFold, point: Candidate, family: Sequence[Candidate]) -> float:
-        """Return the CPU seconds of the library's own fit; with bins, only those that nobody has made yet."""
+    def _bare_seconds(self, fold: PreparedFold, point: Candidate, family: Sequence[Candidate]) -> Any:
+        """Return the CPU and wall seconds of the library's own fit; with bins, only those that nobody has made yet."""
         estimator = models.build(self.model, point, sampler=self.sampler, target=fold.y_train, seed=self.seed)
-        start = time.process_time()
+        start = clock()
         with models.quiet():
             if self.model == "xgboost":
                 import xgboost
@@ -173,7 +181,7 @@ class Observer:
                 bins = self.trainer.xgboost_bins(estimator.max_bin)
                 parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
                 xgboost.train(parameters, bins, num_boost_round=estimator.n_estimators, verbose_eval=False)
-                return time.process_time() - start
+                return clock() - start
             weights = models.sample_weights(self.model, point, fold.y_train)
             if self.model == "lightgbm":
                 import lightgbm
@@ -182,30 +190,30 @@ class Observer:
                 data = self.trainer.lightgbm_data(weights)
                 parameters = {**parameters, "objective": "binary", "feature_pre_filter": False}
                 lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
-                return time.process_time() - start
+                return clock() - start
             estimator.fit(fold.X_train, fold.y_train, **({} if weights is None else {"sample_weight": weights}))
-        spent = time.process_time() - start
+        spent = clock() - start
         if self.model in CEILINGS and estimator.n_iter_ >= estimator.max_iter and len(family) > 1:
             spent += self._bare_seconds(fold, family[1], family[1:])  # it did not converge: the next one is needed
         return spent
 
-    def _fit_naive(self, fold: Fold, unit: Unit, point: Candidate) -> float:
-        """Return the CPU seconds of one fit of ``GridSearchCV`` over the pipeline, scored."""
+    def _fit_naive(self, fold: Fold, unit: Unit, point: Candidate) -> Any:
+        """Return the CPU and wall seconds of one fit of ``GridSearchCV`` over the pipeline, scored."""
         from sklearn.base import clone
         from sklearn.metrics import get_scorer
 
         pipeline = _pipeline(unit, point, self.target[fold.train])
         scorer = get_scorer(self.spec.protocol.scoring)
-        start = time.process_time()
+        start = clock()
         with models.quiet(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             made = clone(pipeline).fit(self.X[fold.train], self.target[fold.train])
             scorer(made, self.X[fold.valid], self.target[fold.valid])
-        return time.process_time() - start
+        return clock() - start
 
-    def refit(self, results: Sequence[Any]) -> tuple[float, float, float]:
+    def refit(self, results: Sequence[Any]) -> tuple[Any, Any, Any]:
         """Return what the refits took: naive (from the sample's mean), engine, floor."""
-        engine = time.process_time() - self.mark
+        engine = clock() - self.mark
         self.fold = None
         fold = self._prepare_bare(-1, self.splits.refit)
         winners = {}
@@ -213,7 +221,7 @@ class Observer:
             point = without_weight(self.model, result.candidates[result.best_index])
             winners[key_of(point)] = point
         floor = self.floor.pop(-1) + sum(self._bare_seconds(fold, point, [point]) for point in winners.values())
-        naive = len(self.units) * statistics.fmean([s for sample in self.naive.values() for _, s in sample])
+        naive = len(self.units) * np.mean([s for sample in self.naive.values() for _, s in sample], axis=0)
         return naive, engine, floor
 
 
@@ -256,7 +264,7 @@ def run_item(place: Path, spec: Spec, units: Sequence[Unit], share: float, folds
     (scratch / "folds").mkdir(parents=True, exist_ok=True)
     _warm(units[0].model, X, target)
     observer = Observer(spec, units, X, target, share, folds)
-    observer.mark = time.process_time()
+    observer.mark = clock()
     results = list(
         run_units(
             {unit: spec.grid(unit) for unit in units},
@@ -272,16 +280,25 @@ def run_item(place: Path, spec: Spec, units: Sequence[Unit], share: float, folds
     count, k = sum(len(points) for points in observer.points.values()), spec.protocol.folds
     rounds = [
         {
-            "naive": k * count * statistics.fmean(s for _, s in observer.naive[f]) + naive_refit,
+            "naive": k * count * np.mean([s for _, s in observer.naive[f]], axis=0) + naive_refit,
             "engine": k * observer.engine[f] + engine_refit,
             "floor": k * observer.floor[f] + floor_refit,
         }
         for f in observer.measured
     ]
-    sample = [seconds for _, seconds in sorted(one for f in observer.measured for one in observer.naive[f])]
+    sampled = (one for f in observer.measured for one in observer.naive[f])
+    sample = [float(seconds[0]) for _, seconds in sorted(sampled, key=lambda one: one[0])]
     whole = len(sample) == count * len(observer.measured)
     error = None if whole else _standard_error(sample) / statistics.fmean(sample)
-    return {"rounds": rounds, "sampled": len(sample), "of": count * len(observer.measured), "error": error}
+    rounds = [{side: [float(value) for value in seconds] for side, seconds in one.items()} for one in rounds]
+    peak = peak_mib(resource.getrusage(resource.RUSAGE_SELF))
+    return {
+        "rounds": rounds,
+        "peak_mib": peak,
+        "sampled": len(sample),
+        "of": count * len(observer.measured),
+        "error": error,
+    }
 
 
 def _standard_error(ordered: Sequence[float]) -> float:
@@ -318,7 +335,13 @@ def case(name: str, found: Sequence[dict[str, Any]], claims: dict[str, tuple[str
     """Add items up, round by round."""
     rounds = len(found[0]["rounds"])
     runs = {
-        side: [Measurement(sum(item["rounds"][r][side] for item in found), 0.0, 0.0) for r in range(rounds)]
+        side: [
+            Measurement(
+                *(sum(item["rounds"][r][side][what] for item in found) for what in (0, 1)),
+                max(item["peak_mib"] for item in found),
+            )
+            for r in range(rounds)
+        ]
         for side in SIDES
     }
     sampled, of = (sum(item[what] for item in found) for what in ("sampled", "of"))
@@ -405,7 +428,7 @@ def main() -> int:
         for i, item in enumerate(items):
             found[item] = _in_a_process([*sys.argv[1:], "--item", str(i), "--place", place])
             figures = ", ".join(
-                f"{side} {statistics.fmean(r[side] for r in found[item]['rounds']):.1f} CPU s" for side in SIDES
+                f"{side} {statistics.fmean(r[side][0] for r in found[item]['rounds']):.1f} CPU s" for side in SIDES
             )
             print(f"  {item[0]}{' and more' if len(item) > 1 else ''}: {figures}", file=sys.stderr)
     # Limits are about the published grids on the real data.
