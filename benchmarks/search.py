@@ -10,7 +10,7 @@ busy is so for all three. Each of the measured folds is one round: its CPU secon
 refit.
 
 - *naive*: a fold is measured whole where that takes less than a minute, by two fits made beforehand, or with
-  ``--share 1``; otherwise the mean of a systematic random sample times the number of candidates, by model and technique.
+  ``--share 1``; otherwise the mean of a systematic sample times the number of candidates, by model and technique.
   Its standard error, from the differences of neighbours in the order of the expected costs, is given.
 - *engine*: everything that :func:`job.training.unit.run_units` does, prepared folds shared by way of a scratch
   directory as among workers; whoever needs a fold first pays for it.
