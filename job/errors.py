@@ -113,6 +113,22 @@ class NoSpaceLeft(StorageError):
     """The storage is full."""
 
 
+class CloudNotInstalled(LdpError, ImportError):
+    """``ldp cloud`` without what it needs."""
+
+
+class AwsRefused(LdpError, RuntimeError):
+    """AWS refused a request, or could not be reached."""
+
+
+class PlatformNotFound(LdpError, KeyError):
+    """A stack that does not exist, or that is no platform of ours."""
+
+
+class ImageUnclear(LdpError, ValueError):
+    """Job definitions that do not name one image with a tag."""
+
+
 class Interrupted(LdpError, RuntimeError):
     """The process was told to stop; everything finished is stored.
 

@@ -38,6 +38,8 @@ class Settings(BaseSettings):
         ``I/N``: which part of the units to run.
     log_format : {'auto', 'text', 'json'}
         ``auto`` is text at a terminal and JSON lines elsewhere.
+    platform : str
+        The CloudFormation stack that ``ldp cloud`` is about.
     """
 
     model_config = SettingsConfigDict(env_prefix="LDP_", frozen=True, extra="ignore")
@@ -52,6 +54,7 @@ class Settings(BaseSettings):
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
     shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"
+    platform: str = Field(default="loan-default-prediction-dev", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")
 
     @classmethod
     def from_environment(cls) -> Settings:

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from job.cli.analyze import app as analyze_app
+from job.cli.cloud import app as cloud_app
 from job.cli.data import app as data_app
 from job.cli.demo import demo
 from job.cli.experiment import app as experiment_app
@@ -28,6 +29,7 @@ app = typer.Typer(
 app.add_typer(data_app, name="data")
 app.add_typer(experiment_app, name="experiment")
 app.add_typer(analyze_app, name="analyze")
+app.add_typer(cloud_app, name="cloud")
 app.command()(demo)
 
 

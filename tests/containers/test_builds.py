@@ -14,7 +14,7 @@ import pytest
 
 from job.catalogue import DATASET_IDS
 from stacks.images import inputs
-from tests.containers.conftest import ROOT, Engine, make
+from tests.containers.conftest import CONFINED, ROOT, Engine, make
 
 ENTRY_POINT_CPU_SECONDS = 6.0
 CPU_IMAGE_BYTES = 650e6
@@ -62,6 +62,13 @@ print([path for path, folders, _ in os.walk(packages) if os.path.basename(path) 
 """
     said = engine.python(either_image, look, "--user", "0").stdout  # root: who else could see /root?
     assert said.splitlines() == ["[]"] * 4
+
+
+def test_an_image_that_is_asked_about_the_platform_says_where_to_ask(engine: Engine, either_image: str) -> None:
+    done = engine("run", "--rm", *CONFINED, "--network", "none", either_image, "cloud", "image", check=False)
+    assert done.returncode == 1
+    assert "ldp cloud needs boto3" in done.stderr
+    assert "pip install 'ldp[cloud]'" in done.stderr
 
 
 def test_an_image_holds_nothing_secret(engine: Engine, either_image: str) -> None:

@@ -284,6 +284,17 @@ def told(docker: Path) -> list[str]:
     return lines
 
 
+def check_image(account: Account, tag: str, *, pushed: bool) -> None:
+    """Check what an installed `ldp`, which has no checkout to look into, says that jobs run."""
+    command = (sys.executable, "-c", "from job.cli import run; run()", "cloud", "image", "--json")
+    found = json.loads(account.run(*command))
+    assert (found["tag"], found["mode"], found["pushed"]) == (tag, tag[:3], pushed)
+    assert found["image"] == f"{account.outputs()['EcrRepoUrl']}:{tag}"
+    assert {(one["name"], one["revision"]) for one in found["job_definitions"]} == {
+        (name, revisions[-1]["revision"]) for name, revisions in account.definitions().items()
+    }
+
+
 def check_deploy(account: Account, docker: Path) -> None:
     """Deploy where nothing is, and again where all is there."""
     tag = content_tag("cpu")
@@ -295,6 +306,7 @@ def check_deploy(account: Account, docker: Path) -> None:
     assert [line.split()[0] for line in pushing] == ["image", "login", "tag", "push"]
     assert pushing[-2:] == [f"tag ldp:{tag} {uri}:{tag}", f"push {uri}:{tag}"]
     assert account.tags() == {tag}
+    check_image(account, tag, pushed=True)
     assert "Number of stacks with differences: 0" in account.diff()
     assert f"{uri}:{tag} is there already" in account.make("docker-push", "DIRTY=true")
 
@@ -332,6 +344,7 @@ def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: 
 
     account.apply("GPU=false", "IMAGE_TAG=cpu-0123abcd")
     check_mode(account, gpu=False, size=50, tag="cpu-0123abcd")
+    check_image(account, "cpu-0123abcd", pushed=True)
     assert {kind: e["computeEnvironmentArn"] for kind, e in account.environments().items()} == before, "in place"
 
     bucket = fill(account)

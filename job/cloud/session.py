@@ -1,0 +1,98 @@
+"""The door to AWS: clients with bounded patience, and AWS's refusals in the words of this house."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError
+
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+_UNKNOWN_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidClientTokenId",
+    "RequestExpired",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+}
+_CREDENTIALS = "Give credentials in the usual places (aws configure, aws sso login, AWS_PROFILE, an instance's role)."
+
+
+class Aws:
+    """Clients of one region, made when they are asked for.
+
+    Parameters
+    ----------
+    region : str or None
+        None for that of the environment: ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the profile's.
+
+    Raises
+    ------
+    CloudNotInstalled
+        If boto3 is missing.
+    UsageError
+        If no region is given anywhere: there is none that could be guessed.
+    SettingInvalid
+        If the profile that ``AWS_PROFILE`` names does not exist, or the configuration cannot be read.
+    """
+
+    def __init__(self, region: str | None = None) -> None:
+        try:
+            import boto3
+        except ModuleNotFoundError as error:
+            raise CloudNotInstalled(
+                f"ldp cloud needs {error.name}, which is not installed",
+                "Run make setup-infra in a checkout, or pip install 'ldp[cloud]'; images of the jobs go without it.",
+            ) from None
+        from botocore.exceptions import BotoCoreError
+
+        # Containers and AWS's other SDKs say AWS_REGION; boto3 itself reads AWS_DEFAULT_REGION only.
+        wanted = region or os.environ.get("AWS_REGION") or None
+        try:
+            self._session = boto3.session.Session(region_name=wanted)
+        except BotoCoreError as error:
+            raise SettingInvalid(
+                f"AWS: {error}", "Correct AWS_PROFILE or the files that aws configure writes."
+            ) from None
+        if self._session.region_name is None:
+            raise UsageError("no AWS region is given", "Add --region, or set AWS_REGION.")
+        self.region: str = self._session.region_name
+        self._clients: dict[str, Any] = {}
+
+    def client(self, service: str) -> Any:
+        """Return the boto3 client of a service."""
+        from botocore.config import Config
+
+        if service not in self._clients:
+            config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
+            with refusals():
+                self._clients[service] = self._session.client(service, config=config)
+        return self._clients[service]
+
+
+@contextmanager
+def refusals() -> Iterator[None]:
+    """Turn what boto3 raises into an :class:`~job.errors.AwsRefused` that says what to do."""
+    from botocore import exceptions as aws
+
+    try:
+        yield
+    except aws.ClientError as error:
+        code, operation = error.response.get("Error", {}).get("Code", ""), error.operation_name
+        said = error.response.get("Error", {}).get("Message") or code or str(error)
+        if code in _UNKNOWN_CREDENTIALS:
+            remedy = f"The credentials are expired or wrong. {_CREDENTIALS}"
+        elif code in _DENIED:
+            remedy = f"These credentials may not call {operation}: ask for that permission, or use others."
+        else:
+            remedy = "Check account, region and names; if it is AWS that fails, try again."
+        raise AwsRefused(f"AWS refused {operation}: {said}", remedy) from error
+    except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
+        raise AwsRefused(f"AWS: {error}", _CREDENTIALS) from error
+    except (aws.ConnectionError, aws.HTTPClientError) as error:
+        raise AwsRefused(f"AWS cannot be reached: {error}", "Check the network and the region's name.") from error
+    except aws.BotoCoreError as error:
+        raise AwsRefused(f"AWS: {error}", "Check the credentials and the region.") from error
