@@ -1,9 +1,12 @@
 """From a raw Lending Club file to features: ours against polars, pandas, and the bare parsing of the needed columns.
 
-    python -m benchmarks process [--rows N ...] [--rounds N] [--folder DIRECTORY]
+    python -m benchmarks process [--rows N ...] [--rounds N] [--folder DIRECTORY] [--data FILE]
 
-The raw file is a synthetic one with the full header of 151 columns, uncompressed (``ldp data sample``, seed 1). Every
-side is a process of its own and pays for its start. Ours is the command ``ldp data process``, with all that it
+The raw file is a synthetic one with the full header of 151 columns, uncompressed (``ldp data sample``, seed 1). With
+``--data``, it is the loans of a real file, again and again until there are enough: real rows are twice as long, since
+the sample leaves columns empty that nobody needs.
+
+Every side is a process of its own and pays for its start. Ours is the command ``ldp data process``, with all that it
 promises: every needed cell is checked, the raw file's SHA-256 and the features' fingerprint are computed, and interim
 table, features and target are written with page checksums. The others compute the same features, write them, and check
 nothing (:mod:`benchmarks.process_sides`); afterwards every value of theirs is compared with ours.
@@ -12,6 +15,8 @@ nothing (:mod:`benchmarks.process_sides`); afterwards every value of theirs is c
 from __future__ import annotations
 
 import argparse
+import gzip
+import itertools
 import os
 import subprocess
 import sys
@@ -20,6 +25,7 @@ from pathlib import Path
 
 from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, compare, figure, publish, ratio
 from benchmarks.process_sides import SIDES, side
+from job.data.blocks import FOOTER
 
 ROWS = (100_000, 500_000, 2_260_000)
 PACKAGES = ("numpy", "pandas", "polars", "pyarrow")
@@ -27,14 +33,27 @@ LDP = (sys.executable, "-c", "from job.cli import run; run()", "data")
 NOTE = "checks every cell, hashes the raw file and the features; writes interim, X and y with page checksums"
 
 
-def make_raw(folder: Path, rows: int) -> Path:
+def make_raw(folder: Path, rows: int, real: Path | None) -> Path:
     """Write the raw file unless it is there."""
     raw = folder / str(rows) / "data" / "raw" / "lending_club.csv"
-    if not raw.is_file():
+    if real is not None:
+        raw.parent.mkdir(parents=True, exist_ok=True)
+        repeat(real, raw, rows)
+    elif not raw.is_file():
         command = [*LDP, "sample", "lending_club", "--rows", str(rows), "--seed", "1"]
         environment = {**os.environ, "LDP_STORAGE_URL": str(folder / str(rows))}
         subprocess.run(command, env=environment, check=True, capture_output=True)
     return raw
+
+
+def repeat(real: Path, raw: Path, rows: int) -> None:
+    """Write so many of a file's loans, from the first again after the last."""
+    with gzip.open(real) if real.suffix == ".gz" else real.open("rb") as file:
+        header, *lines = file.read().splitlines(keepends=True)
+    loans = [line for line in lines if not FOOTER.match(line.decode())]
+    with raw.open("wb") as file:
+        file.write(header)
+        file.writelines(itertools.islice(itertools.cycle(loans), rows))
 
 
 def check(ours: Path, theirs: Path) -> None:
@@ -58,8 +77,8 @@ def check(ours: Path, theirs: Path) -> None:
             np.testing.assert_allclose(found, wanted, rtol=1e-6, equal_nan=True, err_msg=name)
 
 
-def measure_case(folder: Path, rows: int, rounds: int) -> Case:
-    raw, out = make_raw(folder, rows), folder / str(rows)
+def measure_case(folder: Path, rows: int, rounds: int, real: Path | None) -> Case:
+    raw, out = make_raw(folder, rows, real), folder / str(rows)
     ours = Side("ldp", (*LDP, "process", "lending_club", "--force"), NOTE, {"LDP_STORAGE_URL": str(out)})
     sides = (ours, *(side(name, raw, out / name) for name in SIDES))
     print(f"{rows:,} rows, {raw.stat().st_size / 1e6:,.0f} MB", file=sys.stderr)
@@ -78,12 +97,16 @@ def measure_case(folder: Path, rows: int, rounds: int) -> Case:
             subprocess.run(command, check=True)  # in a process of its own, so that this one stays small
     checks = ("Every feature of every side is ours to within 1e-6 (relative), and so are target and time.",)
     return Case(
-        f"{rows:,} rows, {raw.stat().st_size / 1e6:,.0f} MB", sides, runs, claims(runs, rows == ROWS[-1]), checks
+        f"{rows:,} {'rows' if real is None else 'real rows, repeated'}, {raw.stat().st_size / 1e6:,.0f} MB",
+        sides,
+        runs,
+        claims(runs, whole=rows == ROWS[-1] and real is None),
+        checks,
     )
 
 
-def claims(runs: dict[str, list[Measurement]], whole: bool) -> tuple[Claim, ...]:
-    """Return the ratios; those of the whole file have limits."""
+def claims(runs: dict[str, list[Measurement]], *, whole: bool) -> tuple[Claim, ...]:
+    """Return the ratios; those of the whole synthetic file have limits."""
     memory = figure(runs, "ldp", "peak_mib")
     return (
         Claim("CPU of ldp / polars", ratio(runs, "ldp", "polars"), at_most=1.3 if whole else None),
@@ -99,16 +122,19 @@ def main() -> int:
     parser.add_argument("--rows", type=int, nargs="+", default=ROWS)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", type=Path, help="where raw files are kept and found again (2 GB)")
+    parser.add_argument("--data", type=Path, metavar="FILE", help="a real raw file whose loans are repeated")
     parser.add_argument("--check", type=Path, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.check:
         check(*options.check)
         return 0
     shown = "" if tuple(options.rows) == ROWS else f" --rows {' '.join(map(str, options.rows))}"
-    about = circumstances(f"python -m benchmarks process{shown} --rounds {options.rounds}", PACKAGES)
+    given = "" if options.data is None else f" --data {options.data.name}"
+    about = circumstances(f"python -m benchmarks process{given}{shown} --rounds {options.rounds}", PACKAGES)
     with tempfile.TemporaryDirectory() as place:
-        cases = [measure_case(options.folder or Path(place), rows, options.rounds) for rows in options.rows]
-    return publish("process", about, cases)
+        folder = options.folder or Path(place)
+        cases = [measure_case(folder, rows, options.rounds, options.data) for rows in options.rows]
+    return publish("process" if options.data is None else "process_real", about, cases)
 
 
 if __name__ == "__main__":

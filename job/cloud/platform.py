@@ -145,7 +145,10 @@ def active_definitions(batch: Any, platform: Platform) -> tuple[JobDefinition, .
             "Somebody deregistered it: apply the stack again (make deploy).",
         )
     return tuple(
-        JobDefinition(name, newest[name]["revision"], dataset, kind, newest[name]["containerProperties"]["image"])
+        # One that somebody made by hand may have several containers, and then no image of its own.
+        JobDefinition(
+            name, newest[name]["revision"], dataset, kind, newest[name].get("containerProperties", {}).get("image", "")
+        )
         for name, (kind, dataset) in wanted.items()
     )
 
@@ -169,7 +172,7 @@ def image_in_use(definitions: tuple[JobDefinition, ...]) -> Image:
     uri, _, tag = image.rpartition(":")
     if not uri or "/" in tag or "@" in uri:
         raise ImageUnclear(
-            f"the job definitions name {image}, which has no tag",
+            f"the job definitions name {image or 'no image of their own'}, which has no tag",
             "Somebody changed them by hand: apply the stack again (make apply).",
         )
     return Image(uri, tag)

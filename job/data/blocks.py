@@ -340,11 +340,16 @@ def _joined(first: int, rows: int, batches: Sequence[Any], layout: Layout) -> Ce
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
-    joined = pa.chunked_array(pieces, kind)
     if kind != pa.float64():
-        return joined.combine_chunks()
-    # Both pass over NaN, which only a cell can be that is not missing and yet no number, such as -nan.
-    bounds, strange = pc.min_max(joined), pc.any(pc.is_nan(joined)).as_py()
-    if strange or max(abs(bounds[end].as_py() or 0) for end in ("min", "max")) > LARGEST_NUMBER:
+        return pa.chunked_array(pieces, kind).combine_chunks()
+    numbers = np.empty(sum(map(len, pieces)))
+    start = missing = 0
+    for piece in pieces:
+        numbers[start : start + len(piece)] = piece.to_numpy(zero_copy_only=False)
+        start, missing = start + len(piece), missing + piece.null_count
+    # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
+    strange = np.count_nonzero(np.isnan(numbers)) != missing
+    largest = max(-np.fmin.reduce(numbers, initial=0.0), np.fmax.reduce(numbers, initial=0.0))
+    if strange or largest > LARGEST_NUMBER:
         raise Odd(f"column {name} has a number that cannot be used")
-    return joined.to_numpy()
+    return numbers
