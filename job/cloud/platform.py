@@ -172,7 +172,7 @@ def image_in_use(definitions: tuple[JobDefinition, ...]) -> Image:
     uri, _, tag = image.rpartition(":")
     if not uri or "/" in tag or "@" in uri:
         raise ImageUnclear(
-            f"the job definitions name {image or 'no image of their own'}, which has no tag",
+            f"the job definitions name {image}, which has no tag" if image else "the job definitions name no image",
             "Somebody changed them by hand: apply the stack again (make apply).",
         )
     return Image(uri, tag)
