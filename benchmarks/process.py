@@ -34,26 +34,34 @@ NOTE = "checks every cell, hashes the raw file and the features; writes interim,
 
 
 def make_raw(folder: Path, rows: int, real: Path | None) -> Path:
-    """Write the raw file unless it is there."""
-    raw = folder / str(rows) / "data" / "raw" / "lending_club.csv"
+    """Write the raw file; a synthetic one only if it is not there."""
+    raw = folder / "data" / "raw" / "lending_club.csv"
     if real is not None:
         raw.parent.mkdir(parents=True, exist_ok=True)
         repeat(real, raw, rows)
     elif not raw.is_file():
         command = [*LDP, "sample", "lending_club", "--rows", str(rows), "--seed", "1"]
-        environment = {**os.environ, "LDP_STORAGE_URL": str(folder / str(rows))}
+        environment = {**os.environ, "LDP_STORAGE_URL": str(folder)}
         subprocess.run(command, env=environment, check=True, capture_output=True)
     return raw
 
 
 def repeat(real: Path, raw: Path, rows: int) -> None:
-    """Write so many of a file's loans, from the first again after the last."""
-    with gzip.open(real) if real.suffix == ".gz" else real.open("rb") as file:
-        header, *lines = file.read().splitlines(keepends=True)
-    loans = [line for line in lines if not FOOTER.match(line.decode())]
-    with raw.open("wb") as file:
-        file.write(header)
-        file.writelines(itertools.islice(itertools.cycle(loans), rows))
+    """Write so many of a file's loans, a line each, from the first again after the last."""
+    written = 0
+    with raw.open("wb") as out:
+        while written < rows:
+            before = written
+            with gzip.open(real) if real.suffix == ".gz" else real.open("rb") as lines:
+                header = next((line for line in lines if b"loan_amnt" in line), b"")
+                if not written:
+                    out.write(header)
+                loans = (line.rstrip(b"\r\n") for line in lines if not FOOTER.match(line.decode("utf-8", "replace")))
+                for loan in itertools.islice((loan for loan in loans if loan), rows - written):
+                    out.write(loan + b"\n")
+                    written += 1
+            if written == before:
+                raise SystemExit(f"{real} has no loans")
 
 
 def check(ours: Path, theirs: Path) -> None:
@@ -78,7 +86,9 @@ def check(ours: Path, theirs: Path) -> None:
 
 
 def measure_case(folder: Path, rows: int, rounds: int, real: Path | None) -> Case:
-    raw, out = make_raw(folder, rows, real), folder / str(rows)
+    # A folder of its own for each kind: a real file is not to be taken for a synthetic one later.
+    out = folder / (str(rows) if real is None else f"{rows}_real")
+    raw = make_raw(out, rows, real)
     ours = Side("ldp", (*LDP, "process", "lending_club", "--force"), NOTE, {"LDP_STORAGE_URL": str(out)})
     sides = (ours, *(side(name, raw, out / name) for name in SIDES))
     print(f"{rows:,} rows, {raw.stat().st_size / 1e6:,.0f} MB", file=sys.stderr)

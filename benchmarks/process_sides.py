@@ -73,8 +73,8 @@ def with_polars(raw: Path, folder: Path) -> None:
     features = [values[name].cast(pl.Float32).alias(name) for name in FEATURES]
     labels = [(pl.col("loan_status") == "Charged Off").cast(pl.Int8).alias("target"), month["issue_d"].alias("time")]
     made = loans.select(*features, *labels).collect(engine="streaming")
-    made.select(FEATURES).write_parquet(folder / "X.parquet")
-    made.select("target", "time").write_parquet(folder / "y.parquet")
+    made.select(FEATURES).write_parquet(folder / "X.parquet", compression="lz4")
+    made.select("target", "time").write_parquet(folder / "y.parquet", compression="lz4")
 
 
 def with_pandas(raw: Path, folder: Path) -> None:
@@ -138,8 +138,8 @@ def _write_pandas(loans: Any, values: Any, month: Any, folder: Path) -> None:
 
     features = pd.DataFrame({name: values[name].astype("float32") for name in FEATURES})
     labels = {"target": (loans["loan_status"] == "Charged Off").astype("int8"), "time": month["issue_d"]}
-    features.to_parquet(folder / "X.parquet", compression="zstd", index=False)
-    pd.DataFrame(labels).to_parquet(folder / "y.parquet", compression="zstd", index=False)
+    features.to_parquet(folder / "X.parquet", compression="lz4", index=False)
+    pd.DataFrame(labels).to_parquet(folder / "y.parquet", compression="lz4", index=False)
 
 
 SIDES = {

@@ -125,8 +125,12 @@ class PlatformNotFound(LdpError, KeyError):
     """A stack that does not exist, or that is no platform of ours."""
 
 
+class JobDefinitionNotFound(LdpError, KeyError):
+    """A job definition of a platform that has no active revision."""
+
+
 class ImageUnclear(LdpError, ValueError):
-    """Job definitions that do not name one image with a tag."""
+    """Job definitions that do not name one image of the platform's repository."""
 
 
 class Interrupted(LdpError, RuntimeError):

@@ -12,6 +12,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from job.errors import SettingInvalid, shown
 
+STACK_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,127}$"
+"""What CloudFormation allows as the name of a stack."""
+
 
 class Settings(BaseSettings):
     """What the environment says.
@@ -54,7 +57,7 @@ class Settings(BaseSettings):
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
     shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"
-    platform: str = Field(default="loan-default-prediction-dev", pattern=r"^[A-Za-z][A-Za-z0-9-]{0,127}$")
+    platform: str = Field(default="loan-default-prediction-dev", pattern=STACK_NAME)
 
     @classmethod
     def from_environment(cls) -> Settings:

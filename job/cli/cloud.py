@@ -32,12 +32,12 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     from job.cloud.session import Aws
     from job.settings import Settings
 
-    name = platform or Settings.from_environment().platform
+    name = Settings.from_environment().platform if platform is None else platform
     aws = Aws(region)
     found = find_platform(aws.client("cloudformation"), name)
     definitions = active_definitions(aws.client("batch"), found)
-    used = image_in_use(definitions)
-    pushed = is_pushed(aws.client("ecr"), found.repository, used)
+    used = image_in_use(found, definitions)
+    pushed = is_pushed(aws.client("ecr"), found, used)
     if json:
         print_json(
             {
@@ -54,7 +54,7 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
             }
         )
         return
-    note = "in the repository" if pushed else "not in the repository: jobs wait for it in vain (make docker-push)"
+    note = "in the repository" if pushed else "not in the repository: jobs fail until it is pushed or another applied"
     print_table(
         f"{found.name} in {aws.region} runs {used.tag} ({note})",
         [("job definition", False), ("revision", True), ("dataset", False), ("kind", False)],

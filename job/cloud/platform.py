@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from job.cloud.session import refusals
-from job.errors import AwsRefused, ImageUnclear, PlatformNotFound
+from job.errors import ImageUnclear, JobDefinitionNotFound, PlatformNotFound, UsageError, shown
+from job.settings import STACK_NAME
 
-_KINDS = {"DataJobDefinitionNames": "data", "JobDefinitionNames": "training"}
-_AT_ONCE = 100  # names that DescribeJobDefinitions takes in one request
+_OUTPUTS = ("EcrRepoName", "EcrRepoUrl", "DataJobDefinitionNames", "JobDefinitionNames")
+_IMAGE = re.compile(r"(?P<uri>[^@]+):(?P<tag>(cpu|gpu)-[A-Za-z0-9_.-]+)")
 
 
 @dataclass(frozen=True)
@@ -21,21 +24,25 @@ class Platform:
     ----------
     name : str
         The stack.
-    repository : str
-        The name of its image repository.
+    status : str
+        Its status, such as ``UPDATE_COMPLETE``.
+    repository, repository_uri : str
+        Name and address of its image repository.
     data, training : dict
         Names of the job definitions, keyed by dataset.
     """
 
     name: str
+    status: str
     repository: str
+    repository_uri: str
     data: dict[str, str]
     training: dict[str, str]
 
 
 @dataclass(frozen=True)
 class JobDefinition:
-    """The active revision of a job definition: what a job submitted now would run.
+    """The newest active revision of a job definition: what a job submitted now would run.
 
     Attributes
     ----------
@@ -44,7 +51,7 @@ class JobDefinition:
     dataset : str
     kind : {'data', 'training'}
     image : str
-        ``{repository}:{tag}``, as the definition has it.
+        As the definition has it; empty where it has no image of its own.
     """
 
     name: str
@@ -86,6 +93,8 @@ def find_platform(cloudformation: Any, name: str) -> Platform:
 
     Raises
     ------
+    UsageError
+        If no stack can have that name.
     PlatformNotFound
         If there is no such stack in this region, or it is no platform of ours.
     AwsRefused
@@ -94,20 +103,23 @@ def find_platform(cloudformation: Any, name: str) -> Platform:
     from botocore.exceptions import ClientError
 
     remedy = "Give the right --platform ({projectName}-{environment}) and --region; make deploy makes one."
+    if not re.fullmatch(STACK_NAME, name):
+        raise UsageError(f"{shown(name)} cannot be the name of a stack", remedy)
     with refusals():
         try:
             (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             # CloudFormation has no code of its own for it.
-            if "does not exist" not in str(error):
+            if error.response["Error"].get("Code") != "ValidationError" or "does not exist" not in str(error):
                 raise
             raise PlatformNotFound(f"there is no stack {name} in {cloudformation.meta.region_name}", remedy) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
+    status = stack["StackStatus"]
     try:
-        data, training = (json.loads(outputs[output]) for output in _KINDS)
-        return Platform(name, outputs["EcrRepoName"], data, training)
+        repository, uri, data, training = (outputs[output] for output in _OUTPUTS)
+        return Platform(name, status, repository, uri, json.loads(data), json.loads(training))
     except (KeyError, ValueError):
-        what = f"the stack {name} ({stack['StackStatus']}) is not, or not yet, a platform of ldp: outputs are missing"
+        what = f"the stack {name} ({status}) is not, or not yet, a platform of ldp: outputs are missing"
         raise PlatformNotFound(what, remedy) from None
 
 
@@ -123,69 +135,68 @@ def active_definitions(batch: Any, platform: Platform) -> tuple[JobDefinition, .
 
     Raises
     ------
+    JobDefinitionNotFound
+        If a job definition of the platform has no active revision.
     AwsRefused
-        If AWS does not answer, or a job definition of the platform has no active revision.
+        If AWS does not answer.
     """
-    wanted = {name: ("data", dataset) for dataset, name in platform.data.items()}
-    wanted |= {name: ("training", dataset) for dataset, name in platform.training.items()}
-    newest: dict[str, dict[str, Any]] = {}
-    names = list(wanted)
+    wanted = [("data", *entry) for entry in platform.data.items()]
+    wanted += [("training", *entry) for entry in platform.training.items()]
+    return tuple(_newest(batch, platform, kind, dataset, name) for kind, dataset, name in wanted)
+
+
+def _newest(batch: Any, platform: Platform, kind: str, dataset: str, name: str) -> JobDefinition:
     with refusals():
-        pages = batch.get_paginator("describe_job_definitions")
-        for start in range(0, len(names), _AT_ONCE):
-            for page in pages.paginate(jobDefinitions=names[start : start + _AT_ONCE], status="ACTIVE"):
-                for found in page["jobDefinitions"]:
-                    before = newest.get(found["jobDefinitionName"])
-                    if before is None or found["revision"] > before["revision"]:
-                        newest[found["jobDefinitionName"]] = found
-    missing = [name for name in names if name not in newest]
-    if missing:
-        raise AwsRefused(
-            f"{platform.name}: the job definition {missing[0]} has no active revision",
-            "Somebody deregistered it: apply the stack again (make deploy).",
+        # One name at a time: a list would have to name revisions, and takes no status.
+        pages = batch.get_paginator("describe_job_definitions").paginate(jobDefinitionName=name, status="ACTIVE")
+        found = [revision for page in pages for revision in page["jobDefinitions"]]
+    if not found:
+        raise JobDefinitionNotFound(
+            f"the job definition {name} has no active revision; the stack {platform.name} is {platform.status}",
+            "Wait for a change of the stack to end; if there is none, apply it again (make apply).",
         )
-    return tuple(
-        # One that somebody made by hand may have several containers, and then no image of its own.
-        JobDefinition(
-            name, newest[name]["revision"], dataset, kind, newest[name].get("containerProperties", {}).get("image", "")
-        )
-        for name, (kind, dataset) in wanted.items()
-    )
+    newest = max(found, key=lambda revision: int(revision["revision"]))
+    # One that was made by hand may have several containers, and then no image of its own.
+    image = newest.get("containerProperties", {}).get("image", "")
+    return JobDefinition(name, newest["revision"], dataset, kind, image)
 
 
-def image_in_use(definitions: tuple[JobDefinition, ...]) -> Image:
-    """Return the one image that job definitions name.
+def image_in_use(platform: Platform, definitions: Sequence[JobDefinition]) -> Image:
+    """Return the one image that a platform's job definitions name.
 
     Raises
     ------
     ImageUnclear
-        If they differ, as in the middle of an update, or an image has no tag.
+        If one names something else than a tagged image of the platform's repository, or they differ, as in the middle
+        of an update.
     """
-    images = {definition.image: definition for definition in definitions}
-    if len(images) != 1:
-        several = ", ".join(f"{one.name}:{one.revision} runs {image}" for image, one in images.items())
+    named: dict[Image, JobDefinition] = {}
+    for one in definitions:
+        match = _IMAGE.fullmatch(one.image)
+        if match is None or match["uri"] != platform.repository_uri:
+            runs = shown(one.image, 200) if one.image else "no image of its own"
+            raise ImageUnclear(
+                f"{one.name}:{one.revision} runs {runs}, and not {platform.repository_uri}:cpu-… or gpu-…",
+                "It was changed by hand: apply the stack again (make apply).",
+            )
+        named[Image(match["uri"], match["tag"])] = one
+    if len(named) != 1:
+        several = ", ".join(f"{one.name}:{one.revision} runs {image.tag}" for image, one in named.items()) or "none"
         raise ImageUnclear(
-            f"job definitions name {len(images)} images: {several or 'none'}",
-            "Wait until the update of the stack has ended, or apply it again (make apply).",
+            f"job definitions name {len(named)} images ({several}); the stack {platform.name} is {platform.status}",
+            "Wait for a change of the stack to end; if there is none, apply it again (make apply).",
         )
-    (image,) = images
-    uri, _, tag = image.rpartition(":")
-    if not uri or "/" in tag or "@" in uri:
-        raise ImageUnclear(
-            f"the job definitions name {image}, which has no tag" if image else "the job definitions name no image",
-            "Somebody changed them by hand: apply the stack again (make apply).",
-        )
-    return Image(uri, tag)
+    (image,) = named
+    return image
 
 
-def is_pushed(ecr: Any, repository: str, image: Image) -> bool:
-    """Return whether a repository has an image; jobs that name one that is missing cannot start.
+def is_pushed(ecr: Any, platform: Platform, image: Image) -> bool:
+    """Return whether a platform's repository has an image of it; jobs that name one that is missing fail.
 
     Parameters
     ----------
     ecr : boto3 client
-    repository : str
-        The repository's name.
+    platform : Platform
     image : Image
 
     Raises
@@ -195,7 +206,7 @@ def is_pushed(ecr: Any, repository: str, image: Image) -> bool:
     """
     with refusals():
         try:
-            ecr.describe_images(repositoryName=repository, imageIds=[{"imageTag": image.tag}])
+            ecr.describe_images(repositoryName=platform.repository, imageIds=[{"imageTag": image.tag}])
         except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
             return False
     return True

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError
+from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError, shown
 
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
 _UNKNOWN_CREDENTIALS = {
@@ -18,6 +19,7 @@ _UNKNOWN_CREDENTIALS = {
     "SignatureDoesNotMatch",
     "UnrecognizedClientException",
 }
+_REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _CREDENTIALS = "Give credentials in the usual places (aws configure, aws sso login, AWS_PROFILE, an instance's role)."
 
 
@@ -34,7 +36,7 @@ class Aws:
     CloudNotInstalled
         If boto3 is missing.
     UsageError
-        If no region is given anywhere: there is none that could be guessed.
+        If no region is given anywhere, for there is none that could be guessed, or what is given is none.
     SettingInvalid
         If the profile that ``AWS_PROFILE`` names does not exist, or the configuration cannot be read.
     """
@@ -45,7 +47,7 @@ class Aws:
         except ModuleNotFoundError as error:
             raise CloudNotInstalled(
                 f"ldp cloud needs {error.name}, which is not installed",
-                "Run make setup-infra in a checkout, or pip install 'ldp[cloud]'; images of the jobs go without it.",
+                "Run make setup setup-infra in a checkout, or pip install boto3; images of the jobs go without it.",
             ) from None
         from botocore.exceptions import BotoCoreError
 
@@ -59,6 +61,11 @@ class Aws:
             ) from None
         if self._session.region_name is None:
             raise UsageError("no AWS region is given", "Add --region, or set AWS_REGION.")
+        if not _REGION.fullmatch(self._session.region_name):
+            raise UsageError(
+                f"{shown(self._session.region_name)} is no AWS region",
+                "Give one such as us-east-1 (--region, AWS_REGION).",
+            )
         self.region: str = self._session.region_name
         self._clients: dict[str, Any] = {}
 
@@ -68,8 +75,11 @@ class Aws:
 
         if service not in self._clients:
             config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
-            with refusals():
-                self._clients[service] = self._session.client(service, config=config)
+            try:
+                with refusals():
+                    self._clients[service] = self._session.client(service, config=config)
+            except ValueError as error:
+                raise SettingInvalid(f"AWS: {error}", "Correct AWS_ENDPOINT_URL, or unset it.") from None
         return self._clients[service]
 
 
@@ -90,9 +100,7 @@ def refusals() -> Iterator[None]:
         else:
             remedy = "Check account, region and names; if it is AWS that fails, try again."
         raise AwsRefused(f"AWS refused {operation}: {said}", remedy) from error
-    except (aws.NoCredentialsError, aws.PartialCredentialsError) as error:
-        raise AwsRefused(f"AWS: {error}", _CREDENTIALS) from error
     except (aws.ConnectionError, aws.HTTPClientError) as error:
         raise AwsRefused(f"AWS cannot be reached: {error}", "Check the network and the region's name.") from error
     except aws.BotoCoreError as error:
-        raise AwsRefused(f"AWS: {error}", "Check the credentials and the region.") from error
+        raise AwsRefused(f"AWS: {error}", f"Check the region. {_CREDENTIALS}") from error

@@ -323,6 +323,7 @@ def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: 
     queues = set(account.queues())
 
     account.apply("IMAGE_TAG=cpu-0123abcd")
+    check_image(account, "cpu-0123abcd", pushed=False)
     said = account.diff()
     assert content_tag("cpu") in said, "an image that is not there is not kept"
     repository = account.outputs()["EcrRepoName"]

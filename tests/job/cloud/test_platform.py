@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
-from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError, UnauthorizedSSOTokenError
 from moto import mock_aws
 
 from job.cli import main
@@ -24,7 +26,7 @@ from job.cloud.platform import (
     is_pushed,
 )
 from job.cloud.session import Aws, refusals
-from job.errors import AwsRefused, ImageUnclear, PlatformNotFound, SettingInvalid, UsageError
+from job.errors import AwsRefused, ImageUnclear, JobDefinitionNotFound, PlatformNotFound, SettingInvalid, UsageError
 from tests.stacks.fakes import put_image
 
 STACK = "cards-dev"
@@ -50,6 +52,7 @@ def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Aws]:
             STACK,
             {
                 "EcrRepoName": REPOSITORY,
+                "EcrRepoUrl": URI,
                 "JobDefinitionNames": json.dumps(NAMES),
                 "DataJobDefinitionNames": json.dumps(DATA_NAMES),
             },
@@ -95,7 +98,7 @@ def test_the_tag_is_that_of_the_newest_active_revision(aws: Aws) -> None:
     found = definitions(aws)
     assert {(one.name, one.revision) for one in found} == {(n, 2) for n in (*NAMES.values(), *DATA_NAMES.values())}
     assert {(one.dataset, one.kind) for one in found} == {(d, kind) for d in DATASETS for kind in ("data", "training")}
-    assert image_in_use(found) == Image(URI, "cpu-new")
+    assert image_in_use(platform(), found) == Image(URI, "cpu-new")
 
 
 def test_a_revision_that_was_deregistered_does_not_count(aws: Aws) -> None:
@@ -103,35 +106,21 @@ def test_a_revision_that_was_deregistered_does_not_count(aws: Aws) -> None:
     register(aws, f"{URI}:gpu-new")
     for name in (*NAMES.values(), *DATA_NAMES.values()):
         aws.client("batch").deregister_job_definition(jobDefinition=f"{name}:2")
-    assert image_in_use(definitions(aws)).tag == "cpu-old"
+    assert image_in_use(platform(), definitions(aws)).tag == "cpu-old"
 
 
-def test_the_newest_revision_is_found_on_whatever_page_it_comes() -> None:
-    platform = Platform("cards-dev", REPOSITORY, {}, {"taiwan_credit": "cards"})
+def test_batch_is_asked_as_its_documentation_wants_it() -> None:
+    """A list of definitions would have to name revisions and takes no status, which the emulator does not mind."""
     pages = [
         {"jobDefinitions": [described("cards", revision) for revision in revisions]}
         for revisions in ((7, 12), (), (9, 1, 11))
     ]
     batch = Mock()
     batch.get_paginator.return_value.paginate.return_value = pages
-    (found,) = active_definitions(batch, platform)
-    assert (found.revision, found.image) == (12, f"{URI}:cpu-12")
-
-
-def test_more_job_definitions_than_one_request_takes_are_asked_for_in_several() -> None:
-    names = {f"dataset_{i}": f"cards-{i}" for i in range(120)}
-    asked: list[int] = []
-
-    def paginate(jobDefinitions: list[str], status: str) -> list[dict[str, Any]]:
-        assert status == "ACTIVE"
-        asked.append(len(jobDefinitions))
-        return [{"jobDefinitions": [described(name, 1) for name in jobDefinitions]}]
-
-    batch = Mock()
-    batch.get_paginator.return_value.paginate = paginate
-    found = active_definitions(batch, Platform("cards-dev", REPOSITORY, {}, names))
-    assert asked == [100, 20]
-    assert {one.dataset: one.name for one in found} == names
+    (found,) = active_definitions(batch, platform(training={"taiwan_credit": "cards"}))
+    batch.get_paginator.assert_called_once_with("describe_job_definitions")
+    batch.get_paginator.return_value.paginate.assert_called_once_with(jobDefinitionName="cards", status="ACTIVE")
+    assert (found.revision, found.image) == (12, f"{URI}:cpu-12"), "the newest may come on any page"
 
 
 def described(name: str, revision: int) -> dict[str, Any]:
@@ -139,31 +128,39 @@ def described(name: str, revision: int) -> dict[str, Any]:
     return {"jobDefinitionName": name, "revision": revision, "containerProperties": {"image": image}}
 
 
+def platform(*, training: dict[str, str] | None = None) -> Platform:
+    return Platform(STACK, "UPDATE_COMPLETE", REPOSITORY, URI, {}, NAMES if training is None else training)
+
+
 def test_a_job_definition_without_an_active_revision_is_named(aws: Aws) -> None:
     register(aws, f"{URI}:cpu-1", *NAMES.values())
-    with pytest.raises(AwsRefused, match=r"cards-dev: the job definition cards-data-.* has no active revision"):
+    with pytest.raises(JobDefinitionNotFound, match=r"cards-data-taiwan-credit has no .* cards-dev is CREATE_COMPLETE"):
         definitions(aws)
 
 
 def test_job_definitions_in_the_middle_of_an_update_name_both_images(aws: Aws) -> None:
     register(aws, f"{URI}:cpu-1")
     register(aws, f"{URI}:gpu-2", "cards-taiwan-credit")
-    with pytest.raises(ImageUnclear, match=r"2 images: .*cpu-1.*cards-taiwan-credit:2 runs .*gpu-2"):
-        image_in_use(definitions(aws))
+    with pytest.raises(ImageUnclear, match=r"2 images .*cpu-1.*cards-taiwan-credit:2 runs gpu-2"):
+        image_in_use(platform(), definitions(aws))
 
 
-@pytest.mark.parametrize("image", ["", URI, f"{URI}@sha256:0123", "localhost:5000/cards"])
-def test_an_image_without_a_tag_is_refused(image: str) -> None:
-    with pytest.raises(ImageUnclear, match=r"has no tag|no image"):
-        image_in_use((JobDefinition("cards", 1, "taiwan_credit", "training", image),))
+@pytest.mark.parametrize(
+    "image", ["", URI, f"{URI}:", f"{URI}:latest", f"{URI}@sha256:0123", "localhost:5000/cards", "elsewhere:cpu-1"]
+)
+def test_an_image_that_is_none_of_the_platform_is_refused(image: str) -> None:
+    ours = JobDefinition("cards", 1, "taiwan_credit", "training", f"{URI}:cpu-1")
+    other = JobDefinition("loans", 7, "lending_club", "training", image)
+    with pytest.raises(ImageUnclear, match=f"loans:7 runs {re.escape(repr(image)) if image else 'no image'}"):
+        image_in_use(platform(), (ours, other))
 
 
 def test_an_image_that_was_never_pushed_is_known_as_such(aws: Aws) -> None:
     ecr = aws.client("ecr")
     put_image(ecr, REPOSITORY, "cpu-1")
-    assert is_pushed(ecr, REPOSITORY, Image(URI, "cpu-1"))
-    assert not is_pushed(ecr, REPOSITORY, Image(URI, "cpu-2"))
-    assert not is_pushed(ecr, "elsewhere", Image(URI, "cpu-1"))
+    assert is_pushed(ecr, platform(), Image(URI, "cpu-1"))
+    assert not is_pushed(ecr, platform(), Image(URI, "cpu-2"))
+    assert not is_pushed(ecr, replace(platform(), repository="gone"), Image(URI, "cpu-1"))
 
 
 def test_a_stack_that_is_not_there_or_is_none_of_ours_is_named(aws: Aws) -> None:
@@ -180,9 +177,7 @@ def test_the_command_prints_the_tag_and_where_it_runs(
 ) -> None:
     register(aws, f"{URI}:cpu-1")
     assert ldp(monkeypatch, "cloud", "image") == 0
-    assert (
-        "cards-dev in eu-west-1 runs cpu-1 (not in the repository: jobs wait for it in vain" in capsys.readouterr().out
-    )
+    assert "cards-dev in eu-west-1 runs cpu-1 (not in the repository: jobs fail until" in capsys.readouterr().out
     put_image(aws.client("ecr"), REPOSITORY, "cpu-1")
     assert ldp(monkeypatch, "cloud", "image", "--platform", STACK, "--region", "eu-west-1", "--json") == 0
     found = json.loads(capsys.readouterr().out)
@@ -221,7 +216,9 @@ def refusal(code: str, message: str = "no") -> ClientError:
         (refusal("ExpiredToken"), "AWS refused DescribeStacks", "expired or wrong"),
         (refusal("Throttling", "Rate exceeded"), "Rate exceeded", "try again"),
         (ClientError({}, "DescribeStacks"), "AWS refused DescribeStacks", "try again"),
+        (refusal("ValidationError", "does not say"), "does not say", "Check account"),
         (NoCredentialsError(), "Unable to locate credentials", "aws configure"),
+        (UnauthorizedSSOTokenError(), "SSO session", "aws sso login"),
         (EndpointConnectionError(endpoint_url="https://example.org"), "cannot be reached", "Check the network"),
     ],
 )
@@ -272,9 +269,19 @@ def test_without_credentials_the_command_says_how_to_give_some(
     assert "aws configure" in told
 
 
-def test_a_name_that_cannot_be_a_stack_is_a_usage_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_names_that_cannot_be_a_stack_or_a_region_are_usage_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for arguments in (["--platform", "no stack"], ["--platform", ""], ["--region", "eu west 1"], ["--region", "x/y"]):
+        assert ldp(monkeypatch, "cloud", "image", "--region", "eu-west-1", *arguments) == 2, arguments
     monkeypatch.setenv("LDP_PLATFORM", "no stack")
     assert ldp(monkeypatch, "cloud", "image", "--region", "eu-west-1") == 2
+
+
+def test_an_address_that_cannot_be_used_is_no_fault_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "localhost:5000")
+    assert ldp(monkeypatch, "cloud", "image", "--region", "eu-west-1") == 2
+    assert "AWS_ENDPOINT_URL" in capsys.readouterr().err
 
 
 def test_without_boto3_the_command_says_what_to_install(
@@ -284,4 +291,4 @@ def test_without_boto3_the_command_says_what_to_install(
     assert ldp(monkeypatch, "cloud", "image", "--region", "eu-west-1") == 1
     told = capsys.readouterr().err
     assert "ldp cloud needs boto3" in told
-    assert "make setup-infra" in told
+    assert "make setup setup-infra" in told
