@@ -56,7 +56,7 @@ lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict, hadolint
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy --strict $(PACKAGES)
-	@$(BIN)/hadolint Dockerfile.cpu Dockerfile.gpu
+	@$(BIN)/hadolint Dockerfile.cpu Dockerfile.gpu tests/containers/s3/Dockerfile
 
 .PHONY: bench
 bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (ARGS=process runs one, with its options)

@@ -22,7 +22,7 @@ from stacks.teardown import Teardown
 COMMANDS = {
     "spot-role": "create the service-linked role of EC2 Spot if the account has none",
     "image-tag": "print the CDK option that keeps the image of the deployed job definitions, if there is one",
-    "state": "say whether the stack is there: present or absent",
+    "state": "say whether the stack is there with its image repository: present or absent",
     "push": "push the image that this checkout builds, unless it is there",
     "teardown": "end the jobs of a stack and empty its bucket, so that cdk destroy can delete it",
     "unbootstrap": "delete what cdk bootstrap made in this account and region",
@@ -64,7 +64,9 @@ def _run(options: argparse.Namespace, settings: PlatformSettings) -> None:
         if tag:
             say(f"-c imageTag={tag}")
     elif command == "state":
-        say("present" if find_stack(client("cloudformation"), settings.stack_name) else "absent")
+        # One whose first deployment failed has no outputs: deploying it again makes it anew.
+        stack = find_stack(client("cloudformation"), settings.stack_name)
+        say("present" if stack is not None and "EcrRepoName" in stack.outputs else "absent")
     elif command == "push":
         if not options.dirty:
             require_committed(settings.profile.mode)

@@ -75,12 +75,14 @@ def require_committed(mode: str, root: Path = ROOT) -> None:
     OperationRefused
         Naming what is not, or if `root` is no git checkout.
     """
-    command = ["git", "status", "--porcelain", "--untracked-files=all", "--", *inputs(mode, root), "job"]
+    read = inputs(mode, root)
+    command = ["git", "status", "--porcelain", "--untracked-files=all", "--ignored", "--", *read, "job"]
     try:
         done = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)  # noqa: S603 - fixed
     except FileNotFoundError:
         done = subprocess.CompletedProcess(command, 127, "", "git is not installed")
-    changed = done.stdout.splitlines()
+    # What git ignores is in the image all the same, but for bytecode.
+    changed = [line for line in done.stdout.splitlines() if not line.startswith("!!") or line[3:] in read]
     if not done.returncode and not changed:
         return
     what = (

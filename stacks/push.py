@@ -81,7 +81,9 @@ class Push:
         stack = find_stack(self.cloudformation, settings.stack_name)
         if stack is None or "EcrRepoName" not in stack.outputs:
             raise _refused(
-                f"there is no stack {settings.stack_name}, so there is no repository",
+                f"there is no stack {settings.stack_name}, so there is no repository"
+                if stack is None
+                else f"the stack {settings.stack_name} has no repository: its deployment failed, or is not finished",
                 "Run make apply first, or make deploy, which does it all; give it the same CONTEXT and CONFIG.",
             )
         name, uri = stack.outputs["EcrRepoName"], stack.outputs["EcrRepoUrl"]

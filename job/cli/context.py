@@ -51,16 +51,18 @@ def announce(context: Context, device: str) -> None:
 
     from job.experiment.executions import versions
 
-    context.console.detail(
+    libraries = versions()
+    named = ", ".join(f"{name} {number}" for name, number in libraries.items())
+    context.console.info(
         "environment",
-        f"ldp {version('ldp')} on {device}, storage {context.store.url}",
+        f"ldp {version('ldp')} on {device}; {named}; storage {context.store.url}",
         ldp=version("ldp"),
         python=platform.python_version(),
         machine=platform.machine(),
         device=device,
         storage=context.store.url,
         workers=context.settings.workers(),
-        versions=versions(),
+        versions=libraries,
     )
 
 

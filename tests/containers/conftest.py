@@ -90,6 +90,8 @@ def engine() -> Engine:
         pytest.skip("there is no docker command: install Docker, or set DOCKER to one")
     engine = Engine(command)
     found = engine("version", "--format", "{{.Server.Version}}", check=False)
+    if found.returncode and "DOCKER" in os.environ:
+        pytest.fail(f"DOCKER is set to {command}, and no container engine answers it: {found.stderr}")
     if found.returncode:
         pytest.skip(f"no container engine answers {command}: start one, or set DOCKER_HOST")
     return engine

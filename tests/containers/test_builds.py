@@ -14,7 +14,7 @@ import pytest
 
 from job.catalogue import DATASET_IDS
 from stacks.images import inputs
-from tests.containers.conftest import CONFINED, ROOT, Engine, make
+from tests.containers.conftest import CONFINED, ROOT, Engine, make, one_at_a_time
 
 ENTRY_POINT_CPU_SECONDS = 6.0
 CPU_IMAGE_BYTES = 650e6
@@ -53,7 +53,8 @@ def test_the_project_is_a_small_layer_on_a_large_one_that_stays(engine: Engine, 
 def test_an_image_has_no_compiler_no_caches_and_nothing_of_the_platform(engine: Engine, either_image: str) -> None:
     look = """
 import glob, importlib.util, os, shutil
-print([tool for tool in ("cc", "gcc", "g++", "clang", "nvcc", "make", "git", "node", "npm") if shutil.which(tool)])
+print([tool for tool in ("cc", "gcc", "g++", "c++", "cpp", "as", "ld", "clang", "nvcc", "make", "git",
+       "node", "npm") if shutil.which(tool)])
 print([m for m in ("aws_cdk", "boto3", "moto", "pytest", "stacks", "tests", "pip") if importlib.util.find_spec(m)])
 print([path for pattern in ("/root/.cache/*", "/root/.aws", "/src", "/application", "/workspace/*",
        "/var/lib/apt/lists/*", "/opt/ldp/bin/pip*") for path in glob.glob(pattern)])
@@ -120,7 +121,7 @@ print(json.dumps({"line": line, "cpu": sum(map(int, times)) / os.sysconf("SC_CLK
     assert found["cpu"] <= ENTRY_POINT_CPU_SECONDS
     line = found["line"]
     assert {"event": "environment", "device": "cpu", "storage": "/workspace"}.items() <= line.items()
-    assert re.match(r"ldp 0\.\S+ on cpu, storage /workspace$", line["message"])
+    assert re.match(r"ldp 0\.\S+ on cpu; numpy 2\..*, xgboost 3\.\S+; storage /workspace$", line["message"])
     assert set(line["versions"]) == {"numpy", "scikit-learn", "imbalanced-learn", "lightgbm", "xgboost"}
     assert "missing" not in line["versions"].values()
 
@@ -141,12 +142,12 @@ def test_the_build_reads_what_the_tag_is_made_from_and_nothing_else(engine: Engi
 
 @pytest.mark.parametrize("mode", ["cpu", "gpu"])
 def test_the_bill_of_materials_lists_what_is_in_the_image(
-    mode: str, engine: Engine, request: pytest.FixtureRequest
+    mode: str, engine: Engine, shared: Path, request: pytest.FixtureRequest
 ) -> None:
     image = request.getfixturevalue(f"{mode}_image")
-    made = f"build/sbom-{mode}.cdx.json"
-    make(engine, made)
-    bill = json.loads((ROOT / made).read_text())
+    with one_at_a_time(shared, "sbom"):
+        make(engine, "sbom")
+    bill = json.loads((ROOT / f"build/sbom-{mode}.cdx.json").read_text())
     assert bill["bomFormat"] == "CycloneDX"
     assert bill["metadata"]["component"]["name"] == "ldp"
     look = (
@@ -156,6 +157,30 @@ def test_the_bill_of_materials_lists_what_is_in_the_image(
     installed = set(engine.python(image, look).stdout.split())
     assert {f"{one['name']}=={one['version']}".lower().replace("_", "-") for one in bill["components"]} == installed
     assert all(one["externalReferences"][0]["hashes"] for one in bill["components"])
+
+
+def test_every_package_of_an_image_can_be_imported(engine: Engine, either_image: str) -> None:
+    look = """
+import importlib, warnings
+from importlib.metadata import packages_distributions
+warnings.simplefilter("ignore")
+names = sorted(name for name in packages_distributions() if name.isidentifier() and not name.startswith("_"))
+for name in names:
+    importlib.import_module(name)
+print(*names)
+"""
+    imported = set(engine.python(either_image, look).stdout.split())
+    assert {"imblearn", "job", "lightgbm", "numpy", "obstore", "pandas", "pyarrow", "sklearn", "xgboost"} <= imported
+
+
+@pytest.mark.parametrize("mode", ["cpu", "gpu"])
+def test_another_base_image_can_be_named(mode: str, engine: Engine) -> None:
+    base = "--build-arg=BASE_IMAGE=localhost:1/no-such-base"
+    done = engine("build", "-f", f"Dockerfile.{mode}", base, ".", check=False)
+    assert done.returncode
+    assert "localhost:1/no-such-base" in done.stdout + done.stderr
+    lines = (ROOT / f"Dockerfile.{mode}").read_text().splitlines()
+    assert "ARG BASE_IMAGE=python:3.12-slim-bookworm" in lines
 
 
 def test_what_computes_on_a_gpu_is_there_and_can_be_loaded_without_one(engine: Engine, gpu_image: str) -> None:

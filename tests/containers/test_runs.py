@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -13,7 +14,9 @@ import pytest
 
 from tests.containers.conftest import (
     CONFINED,
+    ROOT,
     RUN,
+    SAFE,
     Engine,
     Reference,
     S3Server,
@@ -77,7 +80,7 @@ def test_the_same_on_an_s3_server_in_another_container_comes_to_the_same_results
     assert [path.name for path in workspace.iterdir()] == ["spec.toml"]
 
 
-@pytest.mark.parametrize(("how", "code"), [(["stop", "-t", "30"], 143), (["kill", "-s", "KILL"], 137)])
+@pytest.mark.parametrize(("how", "code"), [(["stop", "-t", "5"], 143), (["kill", "-s", "KILL"], 137)])
 def test_a_run_that_is_stopped_or_killed_resumes_with_the_same_results(
     how: list[str],
     code: int,
@@ -88,6 +91,7 @@ def test_a_run_that_is_stopped_or_killed_resumes_with_the_same_results(
     uninterrupted: Reference,
     record_property: Callable[[str, str], None],
 ) -> None:
+    # Who is still there five seconds after the TERM is killed, and then the code is 137.
     prepare(engine, cpu_image, workspace, real_data)
     name = f"ldp-test-{code}-{os.getpid()}"
     options = ("--name", name, "-e", "LDP_CHECKPOINT_SECONDS=1")
@@ -132,6 +136,38 @@ def test_memory_that_ran_out_is_named_and_with_more_the_same_command_finishes(
     done = engine(*in_workspace(cpu_image, workspace), *RUN)
     assert "execution_complete" in events(done)
     assert len(digests(str(workspace))) == 1
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_the_command_of_the_readme_runs_as_whoever_calls_it(
+    terminal: bool, engine: Engine, either_image: str, workspace: Path
+) -> None:
+    (command,) = re.findall(r"^docker (run .* ldp:cpu demo)$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    caller = 54321  # whom neither the image nor this machine knows
+    os.chown(workspace, caller, caller)
+    command = command.replace('"$(id -u):$(id -g)"', f"{caller}:{caller}").replace('"$PWD:', f"{workspace}:")
+    command = command.replace('workspace" ', "workspace ").replace("ldp:cpu", either_image)
+    run, *rest = command.split()
+    # What the README promises beside it: no network, a read-only root, 1 GiB of memory.
+    done = engine(run, *SAFE, *(["-t"] if terminal else []), *rest)
+    said = done.stdout + done.stderr
+    assert re.search(r"ldp 0\.\S+ on cpu; numpy 2\.\S+, .*storage /workspace", said), "which versions, and where"
+    assert "balanced_accuracy" in said
+    assert "synthetic sample data" in said
+    results = list((workspace / "executions").rglob("seed_*.parquet"))
+    assert results
+    assert {path.stat().st_uid for path in results} == {caller}
+
+
+def test_a_directory_that_the_user_may_not_write_to_is_named(engine: Engine, cpu_image: str, workspace: Path) -> None:
+    os.chown(workspace, 54321, 54321)
+    done = engine(*in_workspace(cpu_image, workspace), "demo", check=False)
+    assert done.returncode == 1
+    record = json.loads(done.stderr.splitlines()[-1])
+    assert record["level"] == "error"
+    assert "/workspace" in record["message"]
+    assert "ermission" in record["message"] + record["remedy"]
+    assert list(workspace.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", [["experiment", "run"], ["data", "process", "taiwan_credit"]])

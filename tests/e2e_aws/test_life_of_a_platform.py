@@ -308,7 +308,9 @@ def check_deploy(account: Account, docker: Path) -> None:
     assert account.tags() == {tag}
     check_image(account, tag, pushed=True)
     assert "Number of stacks with differences: 0" in account.diff()
-    assert f"{uri}:{tag} is there already" in account.make("docker-push", "DIRTY=true")
+    assert f"{uri}:{tag} is there already" in account.deploy(docker), "deploying again brings nothing new"
+    assert [line.split()[0] for line in told(docker)] == ["build"]
+    assert account.tags() == {tag}
 
 
 def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: Account, docker: Path) -> None:
@@ -327,14 +329,14 @@ def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: 
     said = account.diff()
     assert content_tag("cpu") in said, "an image that is not there is not kept"
     repository = account.outputs()["EcrRepoName"]
-    for tag in ("cpu-0123abcd", "gpu-4567cdef"):
-        put_image(account.emulator.client("ecr"), repository, tag)
+    put_image(account.emulator.client("ecr"), repository, "cpu-0123abcd")
     assert "Number of stacks with differences: 0" in account.diff(), "the deployed image is kept"
 
     said = account.diff("GPU=true")
     assert "g4dn.xlarge" in said
-    account.apply("GPU=true", "IMAGE_TAG=gpu-4567cdef")
-    check_mode(account, gpu=True, size=100, tag="gpu-4567cdef")
+    account.deploy(docker, "GPU=true")
+    check_mode(account, gpu=True, size=100, tag=content_tag("gpu"))
+    check_image(account, content_tag("gpu"), pushed=True)
     check_what_lies_around(account)
     assert {kind: e["computeEnvironmentArn"] for kind, e in account.environments().items()} == before, "in place"
     assert set(account.queues()) == queues

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from stacks.errors import OperationRefused
 from stacks.images import ROOT, content_tag, inputs, main, require_committed
+from tests.stacks.synthesis import MAKE_VARIABLES
 
 MODES = ("cpu", "gpu")
 
@@ -93,6 +95,23 @@ def test_an_image_is_a_commits_if_everything_that_goes_into_it_is(name: str, ref
         require_committed("cpu", checkout)
 
 
+def test_what_git_ignores_and_the_image_holds_is_noticed(checkout: Path) -> None:
+    (checkout / ".gitignore").write_text("__pycache__/\n*.local.*\nscratch/\n")
+    git(checkout, "init")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--message", "all")
+    for bytecode in ("job/__pycache__/metrics.cpython-312.pyc", "notes.local.txt"):
+        (checkout / bytecode).parent.mkdir(exist_ok=True)
+        (checkout / bytecode).write_text("not part of the image")
+    require_committed("cpu", checkout)
+    for hidden in ("job/own.local.py", "job/scratch/own.py"):
+        (checkout / hidden).parent.mkdir(exist_ok=True)
+        (checkout / hidden).write_text("")
+        with pytest.raises(OperationRefused, match=f"the first is {hidden}"):
+            require_committed("cpu", checkout)
+        (checkout / hidden).unlink()
+
+
 def test_a_file_that_was_deleted_and_is_still_committed_is_noticed(checkout: Path) -> None:
     git(checkout, "init")
     git(checkout, "add", "--all")
@@ -100,6 +119,33 @@ def test_a_file_that_was_deleted_and_is_still_committed_is_noticed(checkout: Pat
     (checkout / "job" / "metrics.py").unlink()
     with pytest.raises(OperationRefused, match=r"the first is job/metrics\.py"):
         require_committed("cpu", checkout)
+
+
+def test_make_deploy_begins_with_what_is_committed_unless_told(checkout: Path) -> None:
+    shutil.copy(ROOT / "Makefile", checkout)
+    shutil.copytree(
+        ROOT / "stacks", checkout / "stacks", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
+    )
+    git(checkout, "init")
+    git(checkout, "add", "--all")
+    git(checkout, "commit", "--message", "all")
+    (checkout / "job" / "new.py").touch()
+    environment = {n: value for n, value in os.environ.items() if n not in MAKE_VARIABLES and not n.startswith("AWS_")}
+    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none"}
+    # The environment of this checkout serves the copy too.
+    installed = ("-o", f"{ROOT}/.venv/.infra", "-o", "node_modules/.installed", f"VENV={ROOT}/.venv")
+    command = ["make", "--no-print-directory", *installed, "deploy"]
+    said = {}
+    for told in ("", "DIRTY=true"):
+        run = [*command, *told.split()]
+        done = subprocess.run(
+            run, cwd=checkout, env={**environment, **nobody}, capture_output=True, text=True, check=False
+        )
+        assert done.returncode
+        said[told] = done.stderr
+    assert "1 files differ from the commit, the first is job/new.py" in said[""]
+    assert "AWS refused" not in said[""]
+    assert "Unable to locate credentials" in said["DIRTY=true"], "the next that deploy does is to look for the stack"
 
 
 def test_the_command_prints_the_tag_of_the_mode_that_the_context_chooses(capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import os
 import subprocess
+from typing import Any
 
 import pytest
 
 import stacks.__main__ as operations
-from stacks.errors import OperationRefused
+from stacks.errors import OperationRefused, Problem
+from stacks.images import content_tag
+from tests.stacks.fakes import FakeCloudFormation
 from tests.stacks.synthesis import MAKE_VARIABLES, ROOT
 
 
@@ -53,6 +56,49 @@ def test_what_aws_refuses_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, caps
     assert "Check the credentials" in said
 
 
+class Answers:
+    """In place of AWS's clients: a CloudFormation with one stack, whatever is asked."""
+
+    def __init__(self, stack: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+        stacks = {} if stack is None else {"loan-default-prediction-dev": stack}
+        monkeypatch.setattr(operations.boto3, "client", lambda *_, **__: FakeCloudFormation(stacks))
+
+
+@pytest.mark.parametrize(
+    ("stack", "state"),
+    [
+        (None, "absent"),
+        ({"status": "CREATE_COMPLETE", "outputs": {"EcrRepoName": "cards"}}, "present"),
+        # The first deployment failed: there is nothing to push to, and deploying it again makes it anew.
+        ({"status": "ROLLBACK_COMPLETE"}, "absent"),
+        ({"status": "REVIEW_IN_PROGRESS"}, "absent"),
+    ],
+)
+def test_a_stack_is_there_once_it_has_its_repository(
+    stack: dict[str, Any] | None, state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Answers(stack, monkeypatch)
+    assert operations.main(["state"]) == 0
+    assert capsys.readouterr().out.strip() == state
+
+
+def test_what_is_not_committed_is_pushed_only_by_who_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(mode: str) -> None:
+        raise OperationRefused("the image is not that of a commit", [Problem(f"{mode}: a file differs", "Commit.")])
+
+    pushed: list[str] = []
+    monkeypatch.setattr(operations, "require_committed", refuse)
+    monkeypatch.setattr(operations.Push, "run", lambda _self, _settings, tag: pushed.append(tag))
+    Answers(None, monkeypatch)
+    assert operations.main(["push", "-c", "useGpu=true"]) == 1
+    assert "gpu: a file differs" in capsys.readouterr().err
+    assert pushed == []
+    assert operations.main(["push", "-c", "useGpu=true", "--dirty"]) == 0
+    assert pushed == [content_tag("gpu")]
+
+
 def planned(*arguments: str) -> list[str]:
     """Return what make would run, without running it."""
     environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
@@ -86,6 +132,11 @@ def test_the_targets_run_the_pinned_command_line_and_ask_unless_told() -> None:
     assert "--require-approval never" in " ".join(planned("apply", "YES=true"))
     assert "--yes" not in " ".join(planned("destroy") + planned("unbootstrap"))
     assert all("--yes" in " ".join(planned(target, "YES=true")) for target in ("destroy", "unbootstrap"))
+
+
+def test_only_dirty_true_lets_make_push_what_is_not_committed() -> None:
+    assert "--dirty" not in " ".join(planned("docker-push"))
+    assert "--dirty" in " ".join(planned("docker-push", "DIRTY=true"))
 
 
 def test_deploy_takes_no_other_image_than_its_own() -> None:

@@ -153,6 +153,12 @@ def test_without_a_stack_there_is_nowhere_to_push(ecr: Any, docker: FakeDocker) 
         Push(FakeCloudFormation({}), ecr, docker, print).run(PlatformSettings(), TAG)
 
 
+def test_a_stack_whose_deployment_failed_is_not_said_to_be_missing(ecr: Any, docker: FakeDocker) -> None:
+    failed = FakeCloudFormation({"loan-default-prediction-dev": {"status": "ROLLBACK_COMPLETE"}})
+    with pytest.raises(OperationRefused, match="has no repository: its deployment failed"):
+        Push(failed, ecr, docker, lambda _: None).run(PlatformSettings(), TAG)
+
+
 def test_a_docker_that_is_not_installed_is_named() -> None:
     with pytest.raises(OperationRefused, match="there is no command nodocker"):
         docker_command("nodocker")("version")
