@@ -121,7 +121,7 @@ def test_what_a_user_can_do_wrong_is_told_in_two_lines(ldp, arguments, code: int
 
 def test_an_error_is_two_lines_to_people_and_one_record_in_a_log(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("LDP_LOG_FORMAT", "text")
-    what, remedy = ldp("data", "process", "taiwan")[2].splitlines()
+    _environment, what, remedy = ldp("data", "process", "taiwan")[2].splitlines()
     assert what == "error: there is no dataset 'taiwan'"
     assert remedy == "  did you mean 'taiwan_credit'?"
     monkeypatch.setenv("LDP_LOG_FORMAT", "json")
