@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from job.arrays import Device
     from job.console import Console
     from job.settings import Settings
     from job.store import Store
@@ -45,12 +46,21 @@ def open_context() -> Context:
     return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir, settings.storage_retries))
 
 
-def announce(context: Context, device: str) -> None:
-    """Put into the log, in one line, what this process computes with: versions, device, storage, workers."""
+def begin(use_gpu: bool = False) -> tuple[Context, Device]:
+    """Open the store, find the device, and say in one line what this process computes with; return both.
+
+    Raises
+    ------
+    DeviceUnavailable
+        If a GPU is asked for, here or by the environment, and there is none that can be used.
+    """
     from importlib.metadata import version
 
+    from job.arrays import require_device
     from job.experiment.executions import versions
 
+    context = open_context()
+    device = require_device(use_gpu or context.settings.use_gpu)
     libraries = versions()
     named = ", ".join(f"{name} {number}" for name, number in libraries.items())
     context.console.info(
@@ -64,6 +74,7 @@ def announce(context: Context, device: str) -> None:
         workers=context.settings.workers(),
         versions=libraries,
     )
+    return context, device
 
 
 def print_json(value: Any) -> None:

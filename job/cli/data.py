@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from job.cli.context import JsonOption, UseGpuOption, announce, open_context, print_json
+from job.cli.context import JsonOption, UseGpuOption, begin, open_context, print_json
 
 app = typer.Typer(help="Datasets: list them, make sample data, turn raw files into features.", no_args_is_help=True)
 
@@ -60,11 +60,9 @@ def process(
     use_gpu: UseGpuOption = False,
 ) -> None:
     """Turn raw files into cleaned tables and features."""
-    from job.arrays import require_device
     from job.data.processing import process, process_present
 
-    context = open_context()
-    announce(context, require_device(use_gpu or context.settings.use_gpu))
+    context, _ = begin(use_gpu)
     if dataset is None:
         process_present(context.store, context.console, force=force)
     else:

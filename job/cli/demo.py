@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from job.cli.context import JobsOption, open_context
+from job.cli.context import JobsOption, begin
 
 SAMPLE_ROWS = 6000
 SAMPLE_SEED = 1
@@ -21,8 +21,8 @@ def demo(
     from job.data.processing import process
     from job.data.samples import write_sample_unless_there
 
-    context = open_context()
+    context, device = begin()
     write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
     process(context.store, dataset, context.console)
-    execution = run_and_report(context, "quick", [dataset], jobs)
+    execution = run_and_report(context, device, "quick", [dataset], jobs)
     summarise_and_print(context, execution)

@@ -6,17 +6,18 @@ from typing import Annotated
 
 import typer
 
+from job.arrays import Device
 from job.cli.context import (
     Context,
     DatasetsOption,
     JobsOption,
     JsonOption,
     UseGpuOption,
-    announce,
+    begin,
     open_context,
     print_json,
 )
-from job.errors import EXIT_FAILED
+from job.errors import EXIT_FAILED, UsageError
 
 app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
 
@@ -80,33 +81,29 @@ def run(
     ] = None,
 ) -> None:
     """Run what is missing of an experiment: resumes where it was stopped, however it was."""
-    run_and_report(open_context(), spec, only_dataset, jobs, execution_id, skip_resume, use_gpu, shard)
+    if execution_id is not None and skip_resume:
+        raise UsageError("--skip-resume and --execution-id contradict each other", "Give one of them.")
+    run_and_report(*begin(use_gpu), spec, only_dataset, jobs, execution_id, skip_resume, shard)
 
 
 def run_and_report(
     context: Context,
+    device: Device,
     spec: str | None,
     only_dataset: list[str] | None = None,
     jobs: int | None = None,
     execution_id: str | None = None,
     skip_resume: bool = False,
-    use_gpu: bool = False,
     shard: str | None = None,
 ) -> str:
     """Run an experiment, print how it ended, and return the execution's id; ends the process where units failed."""
-    from job.arrays import require_device
     from job.cli.tables import print_table
-    from job.errors import UsageError
     from job.experiment.processes import Options
     from job.experiment.resolve import find_spec
     from job.experiment.runner import run_experiment
     from job.experiment.shards import parse_shard, shard_from_environment
     from job.experiment.spec import read_spec
 
-    if execution_id is not None and skip_resume:
-        raise UsageError("--skip-resume and --execution-id contradict each other", "Give one of them.")
-    device = require_device(use_gpu or context.settings.use_gpu)
-    announce(context, device)
     chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
     report = run_experiment(
         context.store,

@@ -151,7 +151,8 @@ def test_the_command_of_the_readme_runs_as_whoever_calls_it(
     # What the README promises beside it: no network, a read-only root, 1 GiB of memory.
     done = engine(run, *SAFE, *(["-t"] if terminal else []), *rest)
     said = done.stdout + done.stderr
-    assert re.search(r"ldp 0\.\S+ on cpu; numpy 2\.\S+, .*storage /workspace", said), "which versions, and where"
+    first = said.splitlines()[0]
+    assert re.search(r"ldp 0\.\S+ on cpu; numpy 2\.\S+, .*storage /workspace", first), "which versions, and where"
     assert "balanced_accuracy" in said
     assert "synthetic sample data" in said
     results = list((workspace / "executions").rglob("seed_*.parquet"))
