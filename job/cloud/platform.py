@@ -110,7 +110,7 @@ def find_platform(cloudformation: Any, name: str) -> Platform:
             (stack,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
         except ClientError as error:
             # CloudFormation has no code of its own for it.
-            if error.response["Error"].get("Code") != "ValidationError" or "does not exist" not in str(error):
+            if error.response.get("Error", {}).get("Code") != "ValidationError" or "does not exist" not in str(error):
                 raise
             raise PlatformNotFound(f"there is no stack {name} in {cloudformation.meta.region_name}", remedy) from None
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
@@ -163,6 +163,12 @@ def _newest(batch: Any, platform: Platform, kind: str, dataset: str, name: str) 
 
 def image_in_use(platform: Platform, definitions: Sequence[JobDefinition]) -> Image:
     """Return the one image that a platform's job definitions name.
+
+    Parameters
+    ----------
+    platform : Platform
+    definitions : sequence of JobDefinition
+        All of it, as :func:`active_definitions` returns them.
 
     Raises
     ------

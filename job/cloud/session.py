@@ -70,7 +70,15 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of a service."""
+        """Return the boto3 client of a service, such as ``batch``.
+
+        Raises
+        ------
+        SettingInvalid
+            If ``AWS_ENDPOINT_URL`` is no address.
+        AwsRefused
+            If no client can be made.
+        """
         from botocore.config import Config
 
         if service not in self._clients:
@@ -85,7 +93,12 @@ class Aws:
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn what boto3 raises into an :class:`~job.errors.AwsRefused` that says what to do."""
+    """Turn what boto3 raises in the block into an :class:`~job.errors.AwsRefused` that says what to do.
+
+    Raises
+    ------
+    AwsRefused
+    """
     from botocore import exceptions as aws
 
     try:

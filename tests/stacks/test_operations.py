@@ -56,12 +56,10 @@ def test_what_aws_refuses_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, caps
     assert "Check the credentials" in said
 
 
-class Answers:
-    """In place of AWS's clients: a CloudFormation with one stack, whatever is asked."""
-
-    def __init__(self, stack: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
-        stacks = {} if stack is None else {"loan-default-prediction-dev": stack}
-        monkeypatch.setattr(operations.boto3, "client", lambda *_, **__: FakeCloudFormation(stacks))
+def answer(stack: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a CloudFormation with that stack, or none, in place of every client of AWS."""
+    stacks = {} if stack is None else {"loan-default-prediction-dev": stack}
+    monkeypatch.setattr(operations.boto3, "client", lambda *_, **__: FakeCloudFormation(stacks))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +75,7 @@ class Answers:
 def test_a_stack_is_there_once_it_has_its_repository(
     stack: dict[str, Any] | None, state: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Answers(stack, monkeypatch)
+    answer(stack, monkeypatch)
     assert operations.main(["state"]) == 0
     assert capsys.readouterr().out.strip() == state
 
@@ -91,7 +89,7 @@ def test_what_is_not_committed_is_pushed_only_by_who_says_so(
     pushed: list[str] = []
     monkeypatch.setattr(operations, "require_committed", refuse)
     monkeypatch.setattr(operations.Push, "run", lambda _self, _settings, tag: pushed.append(tag))
-    Answers(None, monkeypatch)
+    answer(None, monkeypatch)
     assert operations.main(["push", "-c", "useGpu=true"]) == 1
     assert "gpu: a file differs" in capsys.readouterr().err
     assert pushed == []

@@ -252,7 +252,7 @@ def test_a_profile_that_cannot_be_used_is_an_error(
     (tmp_path / "config").write_text(content)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
     monkeypatch.setenv("AWS_PROFILE", "cards")
-    with pytest.raises(SettingInvalid):
+    with pytest.raises(SettingInvalid, match=r"AWS: .*Correct AWS_PROFILE"):
         Aws("us-east-1").client("batch")
 
 
