@@ -18,14 +18,14 @@ from typing import Any
 
 from job.console import Console
 from job.data.processed import ProcessedInfo
-from job.experiment.attempts import Attempt
-from job.experiment.costs import item_cpu_seconds
-from job.experiment.executions import Identity, create_next
-from job.experiment.flight import Flight, Task
-from job.experiment.items import items_of
-from job.experiment.outbox import Outbox
-from job.experiment.spec import read_spec
-from job.experiment.workers import Note, WorkerPool
+from job.executions.attempts import Attempt
+from job.executions.executions import Identity, create_next
+from job.planning.costs import item_cpu_seconds
+from job.planning.items import items_of
+from job.planning.spec import read_spec
+from job.running.flight import Flight, Task
+from job.running.outbox import Outbox
+from job.running.workers import Note, WorkerPool
 from job.store import Store
 from job.training.search import Fit
 

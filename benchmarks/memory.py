@@ -1,4 +1,4 @@
-"""What a worker holds privately while it runs a unit: the figures of job/experiment/memory.py.
+"""What a worker holds privately while it runs a unit: the figures of job/planning/memory.py.
 
     python -m benchmarks.memory
     python -m benchmarks.memory --model xgboost --technique smote --rows 100000
@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from job.experiment.memory import MIB, PEAK, WORKER
-from job.experiment.workers import numeric_environment
+from job.planning.memory import MIB, PEAK, WORKER
+from job.running.workers import numeric_environment
 from job.training.candidates import MODELS
 from job.training.preparation import FoldCache
 from job.training.unit import Protocol, Unit, run_unit

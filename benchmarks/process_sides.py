@@ -1,9 +1,9 @@
 """Lending Club's features as pandas and polars would have them: the sides that `benchmarks.process` compares with.
 
 Each is a process: ``python -m benchmarks.process_sides SIDE RAW.csv FOLDER``. It reads the needed columns, computes the
-features that :mod:`job.data.lending_club` documents, and writes ``X.parquet`` (float32) and ``y.parquet`` to the
-folder. They are written as people write them who know these libraries: only the columns that are needed, whole columns
-at a time. They take the file to be clean, and check nothing.
+features that :mod:`job.data.datasets.lending_club` documents, and writes ``X.parquet`` (float32) and ``y.parquet`` to
+the folder. They are written as people write them who know these libraries: only the columns that are needed, whole
+columns at a time. They take the file to be clean, and check nothing.
 """
 
 from __future__ import annotations

@@ -55,14 +55,14 @@ def fill(folder: Path, spec_file: Path) -> None:
     import numpy as np
 
     from job.console import Console
+    from job.data.datasets.samples import write_sample
     from job.data.processed import describe_processed
     from job.data.processing import process
-    from job.data.samples import write_sample
-    from job.experiment.executions import Identity
-    from job.experiment.resolve import resolve
-    from job.experiment.results import encode
-    from job.experiment.spec import read_spec
+    from job.executions.executions import Identity
+    from job.executions.resolve import resolve
+    from job.executions.results import encode
     from job.metrics import all_metrics
+    from job.planning.spec import read_spec
     from job.store import Store
     from job.training.candidates import Candidate
     from job.training.unit import UnitResult
@@ -104,11 +104,11 @@ def resume(spec_file: Path) -> None:
     from job.cli.context import open_context
     from job.console import Console
     from job.data.processed import describe_processed
-    from job.experiment import checkpoints
-    from job.experiment.executions import present_results
-    from job.experiment.plan import plan
-    from job.experiment.resolve import resolve
-    from job.experiment.spec import read_spec
+    from job.executions import checkpoints
+    from job.executions.executions import present_results
+    from job.executions.resolve import resolve
+    from job.planning.plan import plan
+    from job.planning.spec import read_spec
 
     context, spec = open_context(), read_spec(str(spec_file))
     planned = plan(context.store, spec)

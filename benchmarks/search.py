@@ -43,10 +43,10 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, peak_mib, publish, ratio
-from job.experiment.costs import relative_cost
-from job.experiment.items import items_of
-from job.experiment.spec import Spec, read_spec
-from job.experiment.workers import numeric_environment
+from job.planning.costs import relative_cost
+from job.planning.items import items_of
+from job.planning.spec import Spec, read_spec
+from job.running.workers import numeric_environment
 from job.training import models
 from job.training.candidates import CEILINGS, NESTED, Candidate, families, key_of, without_weight
 from job.training.fitting import Trainer
@@ -382,9 +382,9 @@ def prepare_data(place: Path, raw: Path | None, rows: int) -> None:
     import shutil
 
     from job.console import Console
+    from job.data.datasets.samples import write_sample
     from job.data.processed import load_processed
     from job.data.processing import process
-    from job.data.samples import write_sample
     from job.store import Store
 
     store = Store.open(str(place / "data"))

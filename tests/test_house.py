@@ -13,11 +13,18 @@ ROOT = Path(__file__).parent.parent
 # From the top down. A room imports from rooms below it, and from within itself.
 FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"cli"}),
-    frozenset({"cloud", "analysis", "models"}),
-    frozenset({"experiment"}),
+    frozenset({"running", "cloud", "analysis", "models"}),
+    frozenset({"executions"}),
+    frozenset({"planning"}),
     frozenset({"training"}),
     frozenset({"data"}),
     frozenset({"store", "arrays", "metrics", "console", "settings", "errors", "catalogue"}),
+)
+# Within `job/data`, whose rooms have floors of their own.
+DATA_FLOORS: tuple[frozenset[str], ...] = (
+    frozenset({"processing"}),
+    frozenset({"datasets"}),
+    frozenset({"raw", "processed"}),
 )
 # On the ground floor everybody may use what has no imports of its own.
 GROUND_MAY_IMPORT = frozenset({"errors", "catalogue"})
@@ -27,8 +34,8 @@ HEAVY = {
 }  # fmt: skip
 
 
-def floor_of(room: str) -> int:
-    return next(i for i, rooms in enumerate(FLOORS) if room in rooms)
+def floor_of(room: str, floors: tuple[frozenset[str], ...] = FLOORS) -> int:
+    return next(i for i, rooms in enumerate(floors) if room in rooms)
 
 
 def room_of(path: Path) -> str:
@@ -65,9 +72,23 @@ def test_imports_point_down_the_house(path: Path) -> None:
             assert floor_of(other) > floor_of(room), f"{where}: not below {room}"
 
 
+@pytest.mark.parametrize("path", [path for path in MODULES if room_of(path) == "data"], ids=lambda path: path.stem)
+def test_reading_a_raw_file_knows_no_dataset_and_a_dataset_no_processing(path: Path) -> None:
+    if path == ROOT / "job" / "data" / "__init__.py":
+        return
+    room = path.relative_to(ROOT / "job" / "data").parts[0].removesuffix(".py")
+    for line, module, name in imports_of(path):
+        parts = [*module.split("."), name]
+        if parts[1] != "data" or parts[2] == room:
+            continue
+        where = f"{path.relative_to(ROOT)}:{line} imports {module}"
+        assert floor_of(parts[2], DATA_FLOORS) > floor_of(room, DATA_FLOORS), f"{where}: not below {room}"
+
+
 def test_the_rule_sees_every_room() -> None:
     rooms = {room_of(path) for path in MODULES}
     assert rooms <= set().union(*FLOORS)
+    assert {"running", "executions", "planning"} <= rooms
     assert len(MODULES) > 20
 
 

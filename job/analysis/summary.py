@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from job.errors import UsageError, did_you_mean, shown
-from job.experiment.executions import Execution, bound
-from job.experiment.results import StoredResult
-from job.experiment.verify import verify
+from job.executions.executions import Execution, bound
+from job.executions.results import StoredResult
+from job.executions.verify import verify
 from job.metrics import METRIC_IDS
 from job.store import Store
 

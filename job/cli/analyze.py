@@ -39,7 +39,7 @@ def summarise_and_print(
     """Summarise an execution, print it, and write its CSV."""
     from job.analysis.summary import summarise, to_csv
     from job.cli.tables import print_summary
-    from job.experiment.status import choose_execution
+    from job.executions.status import choose_execution
     from job.store import report_key
 
     execution = choose_execution(context.store, execution_id, spec)

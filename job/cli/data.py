@@ -44,7 +44,7 @@ def sample(
     force: Annotated[bool, typer.Option("--force", help="Replace a raw file that is there.")] = False,
 ) -> None:
     """Write a synthetic raw file: the real schema, realistic distributions, a target that can be learnt."""
-    from job.data.samples import write_sample
+    from job.data.datasets.samples import write_sample
 
     context = open_context()
     key = write_sample(context.store, dataset, rows=rows, seed=seed, force=force)

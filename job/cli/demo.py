@@ -18,8 +18,8 @@ def demo(
     """Try it: sample data unless data/raw has a real file, features, the quick spec, the comparison."""
     from job.cli.analyze import summarise_and_print
     from job.cli.experiment import run_and_report
+    from job.data.datasets.samples import write_sample_unless_there
     from job.data.processing import process
-    from job.data.samples import write_sample_unless_there
 
     context, device = begin()
     write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)

@@ -35,8 +35,8 @@ def plan(
 ) -> None:
     """Say how much work a spec is, what is left out and why, before anyone waits for it."""
     from job.cli.tables import print_table
-    from job.experiment.plan import plan
-    from job.experiment.spec import read_spec
+    from job.planning.plan import plan
+    from job.planning.spec import read_spec
 
     context = open_context()
     chosen = read_spec(spec or DEFAULT_SPEC)
@@ -98,11 +98,11 @@ def run_and_report(
 ) -> str:
     """Run an experiment, print how it ended, and return the execution's id; ends the process where units failed."""
     from job.cli.tables import print_table
-    from job.experiment.processes import Options
-    from job.experiment.resolve import find_spec
-    from job.experiment.runner import run_experiment
-    from job.experiment.shards import parse_shard, shard_from_environment
-    from job.experiment.spec import read_spec
+    from job.executions.resolve import find_spec
+    from job.planning.shards import parse_shard, shard_from_environment
+    from job.planning.spec import read_spec
+    from job.running.processes import Options
+    from job.running.runner import run_experiment
 
     chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
     report = run_experiment(
@@ -151,7 +151,7 @@ def run_and_report(
 def list_executions(json: JsonOption = False) -> None:
     """List executions, the latest first."""
     from job.cli.tables import print_table
-    from job.experiment.status import all_statuses
+    from job.executions.status import all_statuses
 
     context = open_context()
     found = all_statuses(context.store, context.console)
@@ -178,7 +178,7 @@ def status(
 ) -> None:
     """Say how far an execution is: units done, failed and left."""
     from job.cli.tables import print_table
-    from job.experiment.status import choose_execution, status
+    from job.executions.status import choose_execution, status
 
     context = open_context()
     found = status(context.store, choose_execution(context.store, execution_id, spec))

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from job.catalogue import DATASET_IDS
 from job.console import Console
-from job.data.dataset import DerivedFile
-from job.data.datasets import dataset, source_of
+from job.data.datasets.dataset import DerivedFile
+from job.data.datasets.registry import dataset, source_of
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
-from job.data.rawfile import find_raw, read_raw, require_raw
+from job.data.raw.rawfile import find_raw, read_raw, require_raw
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, features_key, interim_key, sample_key, target_key
 

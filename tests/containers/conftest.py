@@ -19,8 +19,8 @@ from typing import Any
 
 import pytest
 
-from job.experiment.executions import load_execution
-from job.experiment.verify import verify
+from job.executions.executions import load_execution
+from job.executions.verify import verify
 from job.store import Store
 from stacks.images import content_tag
 from tests.conftest import make_bucket

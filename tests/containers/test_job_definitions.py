@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import pytest
 
 from job.catalogue import DATASET_IDS
+from job.data.datasets.samples import write_sample
 from job.data.processed import describe_processed
-from job.data.samples import write_sample
-from job.experiment.executions import load_execution
-from job.experiment.results import decode
-from job.experiment.spec import read_spec
-from job.experiment.verify import verify
+from job.executions.executions import load_execution
+from job.executions.results import decode
+from job.executions.verify import verify
+from job.planning.spec import read_spec
 from job.store import Store
 from job.training.candidates import MODELS
 from job.training.techniques import TECHNIQUES

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from job.console import Console
+from job.data.datasets.samples import write_sample
 from job.data.processing import process
-from job.data.samples import write_sample
-from job.experiment.executions import list_executions, load_execution
-from job.experiment.verify import verify
+from job.executions.executions import list_executions, load_execution
+from job.executions.verify import verify
 from job.store import Store, results_prefix
 from tests.specs import TINY, TINY_UNITS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from job.experiment.flight import Flight
+from job.running.flight import Flight
 
 
 def tell_fits(path: str) -> None:

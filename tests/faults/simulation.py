@@ -18,12 +18,12 @@ import numpy as np
 
 from job.console import Console
 from job.errors import Interrupted, StorageError
-from job.experiment.flight import FitMade, Made, Task
-from job.experiment.processes import Options
-from job.experiment.runner import Means, RunReport, run_experiment
-from job.experiment.signals import Stop
-from job.experiment.spec import Spec, parse_spec
-from job.experiment.workers import Note, Outcome
+from job.planning.spec import Spec, parse_spec
+from job.running.flight import FitMade, Made, Task
+from job.running.processes import Options
+from job.running.runner import Means, RunReport, run_experiment
+from job.running.signals import Stop
+from job.running.workers import Note, Outcome
 from job.store import Store
 from job.training.search import Fit, Place
 from job.training.unit import Unit, UnitResult

@@ -12,7 +12,7 @@ import pytest
 
 from job.console import Console
 from job.data.processing import process
-from job.experiment.executions import list_executions
+from job.executions.executions import list_executions
 from job.store import Store
 from tests.faults.conftest import Ldp
 from tests.specs import STOPPABLE

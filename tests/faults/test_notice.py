@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from job.experiment.notice import Metadata, metadata_endpoint, watch_notices
+from job.running.notice import Metadata, metadata_endpoint, watch_notices
 from tests.faults.servers import MetadataService, serve
 
 
@@ -91,7 +91,7 @@ def test_where_nobody_answers_it_is_silent(capfd: pytest.CaptureFixture[str]) ->
 
 
 def test_nothing_is_asked_outside_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("job.experiment.notice._VENDOR", __import__("pathlib").Path("/nonexistent"))
+    monkeypatch.setattr("job.running.notice._VENDOR", __import__("pathlib").Path("/nonexistent"))
     assert metadata_endpoint() is None
     monkeypatch.setenv("AWS_BATCH_JOB_ID", "x")
     assert metadata_endpoint() == "http://169.254.169.254"
@@ -102,7 +102,7 @@ def test_nothing_is_asked_outside_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_signal_after_a_notice_does_not_end_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from job.experiment.signals import Stop
+    from job.running.signals import Stop
 
     exits: list[int] = []
     monkeypatch.setattr("os._exit", exits.append)

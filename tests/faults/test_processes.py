@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from job.experiment.executions import list_executions
+from job.executions.executions import list_executions
 from tests.faults.conftest import Ldp
 from tests.faults.servers import MetadataService, Weather, credentials_handler, proxy_to, serve
 from tests.specs import TINY

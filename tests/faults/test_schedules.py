@@ -15,12 +15,12 @@ from pathlib import Path
 import pytest
 
 from job.console import Console
+from job.data.datasets.samples import write_sample
 from job.data.processing import process
-from job.data.samples import write_sample
-from job.experiment.executions import Execution, list_executions, load_execution, present_results
-from job.experiment.runner import RunReport
-from job.experiment.shards import Shard
-from job.experiment.verify import verify
+from job.executions.executions import Execution, list_executions, load_execution, present_results
+from job.executions.verify import verify
+from job.planning.shards import Shard
+from job.running.runner import RunReport
 from job.store import Store, progress_prefix, results_prefix
 from tests.faults.simulation import (
     CANDIDATES,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from job.console import Console
-from job.experiment.executions import (
+from job.executions.executions import (
     Identity,
     bind,
     bound,
@@ -23,9 +23,9 @@ from job.experiment.executions import (
     list_executions,
     present_results,
 )
-from job.experiment.results import commit, decode, encode
-from job.experiment.spec import parse_spec
-from job.experiment.verify import verify
+from job.executions.results import commit, decode, encode
+from job.executions.verify import verify
+from job.planning.spec import parse_spec
 from job.store import Store
 from job.training.unit import Unit, UnitResult
 from tests.conftest import make_bucket

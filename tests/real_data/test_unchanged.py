@@ -10,9 +10,9 @@ import pytest
 
 from job.console import Console
 from job.data.processing import process
-from job.experiment.processes import Options
-from job.experiment.runner import run_experiment
-from job.experiment.spec import read_spec
+from job.planning.spec import read_spec
+from job.running.processes import Options
+from job.running.runner import run_experiment
 from job.store import Store
 from tests.conftest import REAL_FILES
 from tests.real_data.unchanged import KERNELS, content_of, differing, recorded

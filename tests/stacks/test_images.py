@@ -40,7 +40,7 @@ def test_a_tag_says_the_mode_and_is_the_same_for_the_same_content_anywhere(check
     ("name", "changed"),
     [
         ("job/metrics.py", "cpu gpu"),
-        ("job/experiment/specs/default.toml", "cpu gpu"),
+        ("job/planning/specs/default.toml", "cpu gpu"),
         ("job/new.py", "cpu gpu"),
         ("pyproject.toml", "cpu gpu"),
         (".dockerignore", "cpu gpu"),

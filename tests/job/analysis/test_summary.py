@@ -12,10 +12,10 @@ import pytest
 
 from job.analysis.summary import Summary, summarise, summary_rows, to_csv
 from job.errors import UsageError
-from job.experiment.executions import Execution, Identity, bind, create_next
-from job.experiment.results import decode, encode
-from job.experiment.spec import parse_spec
+from job.executions.executions import Execution, Identity, bind, create_next
+from job.executions.results import decode, encode
 from job.metrics import METRIC_IDS, all_metrics
+from job.planning.spec import parse_spec
 from job.store import Store
 from job.training.unit import Unit, UnitResult
 

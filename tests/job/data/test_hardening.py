@@ -11,12 +11,12 @@ import pytest
 
 from job.console import Console
 from job.data import processing
+from job.data.datasets.samples import write_sample
 from job.data.processed import load_processed
 from job.data.processing import process
-from job.data.samples import write_sample
 from job.errors import NoSpaceLeft, ProcessedDataInvalid, RawFileInvalid
 from job.store import Store, features_key, interim_key, raw_keys, target_key
-from tests.job.data.raw import as_csv, processed, put_raw, sample_bytes, sample_rows
+from tests.job.data.rawfiles import as_csv, processed, put_raw, sample_bytes, sample_rows
 
 TAIWAN, LENDING, CORPORATE = "taiwan_credit", "lending_club", "corporate_credit_rating"
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data import processing
-from job.data.dataset import float32
+from job.data.datasets.dataset import float32
 from job.data.processed import describe_processed, fingerprint, load_processed
 from job.data.processing import process, process_present
 from job.errors import (
@@ -30,7 +30,7 @@ from job.errors import (
     RawFileNotFound,
 )
 from job.store import Store, features_key, interim_key, raw_keys, target_key
-from tests.job.data.raw import as_csv, processed, put_raw, sample_bytes, sample_rows, zipped
+from tests.job.data.rawfiles import as_csv, processed, put_raw, sample_bytes, sample_rows, zipped
 
 OUTPUTS = (interim_key, features_key, target_key)
 

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from job.experiment.executions import Execution, bound
-from job.experiment.results import StoredResult, decode
+from job.executions.executions import Execution, bound
+from job.executions.results import StoredResult, decode
 from job.store import Store
 
 FOLDER = Path(__file__).parent

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from job.experiment.status import choose_execution
+from job.executions.status import choose_execution
 from job.settings import Settings
 from job.store import Store
 from tests.real_data.unchanged import content_of, differing, record, recorded

@@ -1,0 +1,146 @@
+"""What a dataset is: the columns it needs, how features and target follow from them, and how to imitate its file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from job.data.processed import label_columns
+from job.data.raw.cells import Categories
+from job.data.raw.header import RawColumn
+from job.data.raw.rawfile import RawTable
+from job.metrics import Array
+
+
+@dataclass(frozen=True)
+class Derived:
+    """What a part of a raw file becomes; n rows everywhere.
+
+    Attributes
+    ----------
+    interim : dict of str to array of length n
+        Cleaned, typed, derived columns for people to look at.
+    features : dict of str to float32 ndarray of shape (n,)
+        In the order that models depend on; missing values are NaN.
+    target : int8 ndarray of shape (n,)
+        1 for a default.
+    group : pyarrow string array of length n, or None
+        Rows that must not be separated by a split that respects groups.
+    time : datetime64[D] ndarray of shape (n,), or None
+    dropped : dict of str to int
+        Rows left out, by reason.
+    unknown : dict of str to dict of str to int
+        For each categorical column the levels that were not declared, with their counts; '' stands for a missing cell.
+    """
+
+    interim: Mapping[str, Any]
+    features: Mapping[str, Array]
+    target: Array
+    group: Any = None
+    time: Array | None = None
+    dropped: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class DerivedFile:
+    """What a raw file becomes, part by part."""
+
+    parts: tuple[Derived, ...]
+
+    @property
+    def target(self) -> Array:
+        """The target of all rows."""
+        return np.concatenate([part.target for part in self.parts])
+
+    @property
+    def features(self) -> dict[str, list[Any]]:
+        """The features, each as its stretches from the first row to the last."""
+        return _stretches([part.features for part in self.parts])
+
+    @property
+    def labels(self) -> dict[str, list[Any]]:
+        """The columns of the target file, each as its stretches."""
+        return _stretches([label_columns(part.target, part.group, part.time) for part in self.parts])
+
+    @property
+    def interim(self) -> dict[str, list[Any]]:
+        """The interim columns, each as its stretches."""
+        return _stretches([part.interim for part in self.parts])
+
+    @property
+    def dropped(self) -> dict[str, int]:
+        """Rows left out, by reason."""
+        return _summed([part.dropped for part in self.parts])
+
+    @property
+    def unknown(self) -> dict[str, dict[str, int]]:
+        """For each categorical column the levels that were not declared, with their counts."""
+        columns = dict.fromkeys(column for part in self.parts for column in part.unknown)
+        return {column: _summed([part.unknown.get(column, {}) for part in self.parts]) for column in columns}
+
+
+def _stretches(parts: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    return {name: [part[name] for part in parts] for name in parts[0]}
+
+
+def _summed(counts: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    names = dict.fromkeys(name for part in counts for name in part)
+    return {name: sum(part.get(name, 0) for part in counts) for name in names}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A dataset's definition.
+
+    Attributes
+    ----------
+    id : str
+    header : tuple of str
+        The raw file's columns, as its source spells and orders them.
+    columns : tuple of RawColumn
+        Those that are needed.
+    derive : callable
+        From a part of the raw table to features and target; pure, and row by row: a row's features depend on no other.
+    sample : callable
+        From a number of rows and a seed to raw columns, block by block: names to lists of cells. Columns of `header`
+        that a block lacks are empty.
+    """
+
+    id: str
+    header: tuple[str, ...]
+    columns: tuple[RawColumn, ...]
+    derive: Callable[[RawTable], Derived]
+    sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
+
+
+def one_hot(column: str, cells: Categories, levels: tuple[str, ...]) -> tuple[dict[str, Array], dict[str, int]]:
+    """Encode a categorical column.
+
+    Parameters
+    ----------
+    levels : tuple of str
+        The declared levels. They are sorted and the first is dropped.
+
+    Returns
+    -------
+    (dict of ``{column}_{level}`` to float32 ndarray, dict of undeclared level to its count)
+        A missing or undeclared level counts as none of the declared ones.
+    """
+    features = {}
+    for level in sorted(levels)[1:]:
+        code = cells.values.index(level) if level in cells.values else -2
+        features[f"{column}_{level}"] = (cells.codes == code).astype(np.float32)
+    unknown = {level or "": count for level, count in cells.counts().items() if level not in levels}
+    return features, unknown
+
+
+def float32(values: Array) -> Array:
+    """Return values as float32, with what is not finite or too large as missing."""
+    with np.errstate(over="ignore"):
+        narrow = values.astype(np.float32)
+    narrow[~np.isfinite(narrow)] = np.nan
+    return narrow

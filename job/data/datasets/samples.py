@@ -1,0 +1,89 @@
+"""Synthetic raw files: the real schema, realistic distributions, a target that can be learnt — and marked as synthetic.
+
+A note beside the file holds its checksum. Processing looks there, and everything made from the file says that it is
+synthetic; a real file put in its place does not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as pa_csv
+
+from job.console import Console
+from job.data.datasets.dataset import Dataset
+from job.data.datasets.registry import dataset
+from job.data.raw.rawfile import find_raw
+from job.errors import AlreadyThere, UsageError
+from job.store import Store, raw_keys, sample_key
+
+LEAST_ROWS, MOST_ROWS = 100, 10_000_000
+
+
+def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool = False) -> str:
+    """Write a synthetic raw file and return its key. The same rows and seed give the same bytes.
+
+    Raises
+    ------
+    AlreadyThere
+        Where there is a raw file and `force` is not set.
+    UsageError
+        Where `rows` is out of bounds.
+    """
+    definition = dataset(name)
+    if not LEAST_ROWS <= rows <= MOST_ROWS:
+        raise UsageError(f"{rows:,} rows cannot be made", f"Ask for {LEAST_ROWS:,} to {MOST_ROWS:,}.")
+    plain, compressed = raw_keys(name)
+    standing = [key for key in (plain, compressed) if store.info(key) is not None]
+    if standing and not force:
+        raise AlreadyThere(
+            f"there is a raw file already: {store.where(standing[0])}", "Add --force to replace it, or keep it."
+        )
+    digest = hashlib.sha256()
+    with store.writer(plain) as file:
+        for chunk in _chunks(definition, rows, seed):
+            digest.update(chunk)
+            file.write(chunk)
+        file.flush()
+        # Before the file appears: whatever happens between the two, a sample is never taken for a real file.
+        note = {"rows": rows, "seed": seed, "sha256": digest.hexdigest()}
+        store.put(sample_key(name), (json.dumps(note, indent=1) + "\n").encode())
+    store.delete(compressed)
+    return plain
+
+
+def write_sample_unless_there(store: Store, name: str, console: Console, *, rows: int, seed: int) -> None:
+    """Write a synthetic raw file where there is no raw file, and say which of the two it is."""
+    dataset(name)
+    key = find_raw(store, name)
+    if key is not None:
+        console.info("raw_found", f"using {store.where(key)}", dataset=name)
+        return
+    key = write_sample(store, name, rows=rows, seed=seed)
+    console.info(
+        "sample_written",
+        f"no raw file, so wrote {rows:,} synthetic rows to {store.where(key)}",
+        dataset=name,
+        rows=rows,
+    )
+
+
+def _chunks(definition: Dataset, rows: int, seed: int) -> Any:
+    yield (",".join(f'"{name}"' for name in definition.header) + "\n").encode()
+    for block in definition.sample(rows, seed):
+        yield _csv(definition.header, block)
+
+
+def _csv(header: tuple[str, ...], block: Mapping[str, Any]) -> bytes:
+    length = len(next(iter(block.values())))
+    empty = pa.nulls(length, pa.string())
+    table = pa.table({name: pa.array(block[name]) if name in block else empty for name in header})
+    # Text without a value is an empty cell, like a column that is not imitated at all.
+    out = io.BytesIO()
+    pa_csv.write_csv(table, out, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    return out.getvalue()

@@ -1,0 +1,1 @@
+"""Reading a raw file: its header, its blocks of rows, its cells."""

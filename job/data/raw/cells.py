@@ -1,0 +1,148 @@
+"""From cells to values: numbers, categories, months; a cell that is none is refused by line and column."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from job.data.raw.blocks import LARGEST_NUMBER, MISSING_NUMBERS
+from job.data.raw.rawfile import RawTable
+from job.metrics import Array
+
+MISSING_TEXTS = ("", "n/a", "N/A")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
+_MONTHS = {
+    name: i + 1
+    for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
+}
+
+
+def numbers(raw: RawTable, column: str) -> Array:
+    """Return a column as float64 ndarray of shape (n,), missing cells as NaN; ``13.5%`` is 13.5.
+
+    Raises
+    ------
+    RawFileInvalid
+        Naming the line of a cell that is not a number, or too large for the float32 features.
+    """
+    pieces, row = [], 0
+    for piece in raw.numbers(column):
+        pieces.append(piece if isinstance(piece, np.ndarray) else _from_cells(raw, column, piece, row))
+        row += len(piece)
+    return pieces[0] if len(pieces) == 1 else np.concatenate(pieces)
+
+
+def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
+    """Convert cells that are not all plain; `first` is the row of the first of them."""
+    missing = pc.is_in(cells, pa.array(MISSING_NUMBERS))
+    known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
+    if pc.any(pc.ends_with(known, "%")).as_py():
+        known = pc.replace_substring_regex(known, "%$", "")
+    try:
+        values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+    except pa.ArrowInvalid:
+        values = _one_by_one(raw, column, cells, missing, first)
+    wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
+    if wrong.any():
+        at = int(wrong.argmax())
+        problem = "is not a number that can be used"
+        raw.refuse(first + at, column, cells[at].as_py(), problem, "Correct or empty the cell.")
+    return values
+
+
+def _one_by_one(raw: RawTable, column: str, cells: Any, missing: Any, first: int) -> Array:
+    """Convert cells that pyarrow's parser did not take, such as ``+5``, or name the first that is no number."""
+    values = np.full(len(cells), np.nan)
+    for i, (cell, absent) in enumerate(zip(cells.to_pylist(), missing.to_pylist(), strict=True)):
+        if absent:
+            continue
+        if not _NUMBER.fullmatch(cell):
+            raw.refuse(first + i, column, cell, "is not a number", "Correct or empty the cell.")
+        values[i] = float(cell.rstrip("%"))
+    return values
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A column of names: `codes` (int32, −1 for missing) into `values`."""
+
+    codes: Array
+    values: tuple[str, ...]
+
+    def take(self, rows: Array) -> Categories:
+        """Return the categories of some rows."""
+        return Categories(self.codes[rows], self.values)
+
+    def texts(self) -> Any:
+        """Return the column as a pyarrow dictionary array of strings, missing as null."""
+        codes = pa.array(self.codes, mask=self.codes < 0)
+        return pa.DictionaryArray.from_arrays(codes, pa.array(self.values, pa.string()))
+
+    def counts(self) -> dict[str | None, int]:
+        """Return how often each value occurs, missing as None."""
+        found = np.bincount(self.codes + 1, minlength=len(self.values) + 1)
+        return {(None if i == 0 else self.values[i - 1]): int(n) for i, n in enumerate(found) if n}
+
+
+def categories(raw: RawTable, column: str, missing: Sequence[str] = MISSING_TEXTS) -> Categories:
+    """Return a column as categories."""
+    cells = raw.texts(column)
+    order = sorted(set(cells.values) - set(missing))
+    place = {value: i for i, value in enumerate(order)}
+    to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
+    return Categories(to_code[cells.codes], tuple(order))
+
+
+def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str, remedy: str) -> Array:
+    """Return a column's cells by a mapping as int8 ndarray of shape (n,).
+
+    Raises
+    ------
+    RawFileInvalid
+        Naming the line of the first cell that the mapping lacks.
+    """
+    found = categories(raw, column, missing=())
+    codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8)[found.codes]
+    if (codes < 0).any():
+        row = int((codes < 0).argmax())
+        raw.refuse(row, column, found.values[found.codes[row]], problem, remedy)
+    return codes
+
+
+def months(raw: RawTable, column: str) -> Array:
+    """Return a column of dates such as ``Dec-2015`` or ``2015-12-01`` as datetime64[D], missing cells as NaT.
+
+    Raises
+    ------
+    RawFileInvalid
+        Naming the line of a cell that is no such date. Two-digit years are refused: they would have to be guessed.
+    """
+    found = categories(raw, column)
+    days = []
+    for i, value in enumerate(found.values):
+        day = _month(value)
+        if day is None:
+            row = int((found.codes == i).argmax())
+            raw.refuse(row, column, value, "is not a month", "Write it as Dec-2015 or 2015-12-01.")
+        days.append(np.datetime64(day, "D"))
+    return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]
+
+
+def _month(text: str) -> date | None:
+    named = re.fullmatch(r"([A-Za-z]{3})-(\d{4})", text)
+    plain = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
+    try:
+        if named:
+            return date(int(named[2]), _MONTHS[named[1].lower()], 1)
+        if plain:
+            return date(int(plain[1]), int(plain[2]), int(plain[3]))
+    except (KeyError, ValueError):
+        pass
+    return None

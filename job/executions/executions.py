@@ -1,0 +1,264 @@
+"""Executions: one run of a spec, with an id, that can be interrupted and resumed any number of times.
+
+There are no pointers and no markers. An id is ``{spec}-{hash8}-{n}``: the hash covers everything the results depend
+on, the highest n is the current execution of that spec, and completeness is derived from the results present. The
+manifest and the data's fingerprints are created with put-if-absent, so that many workers starting at once agree.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import Any
+
+from job.arrays import Device
+from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError, did_you_mean, shown
+from job.planning.spec import Spec, spec_from_mapping
+from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
+from job.training.unit import Unit
+
+# Raised whenever the protocol changes in a way that changes results.
+PROTOCOL_VERSION = 1
+_PACKAGES = {
+    "numpy": ("numpy",),
+    "scikit-learn": ("scikit-learn",),
+    "imbalanced-learn": ("imbalanced-learn",),
+    "lightgbm": ("lightgbm",),
+    "xgboost": ("xgboost", "xgboost-cpu"),
+}
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions that results depend on, by the packages' common names."""
+    found = {}
+    for name, distributions in _PACKAGES.items():
+        for distribution in distributions:
+            try:
+                found[name] = metadata.version(distribution)
+                break
+            except metadata.PackageNotFoundError:
+                continue
+        else:
+            found[name] = "missing"
+    return found
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Everything that the results of an execution depend on, but for the data.
+
+    Attributes
+    ----------
+    spec : Spec
+    device : {'cpu', 'gpu'}
+    versions : dict
+    protocol : int
+    """
+
+    spec: Spec
+    device: Device
+    versions: dict[str, str]
+    protocol: int = PROTOCOL_VERSION
+
+    @classmethod
+    def here(cls, spec: Spec, device: Device) -> Identity:
+        """Return the identity that this installation would give an execution."""
+        return cls(spec, device, versions())
+
+    def content(self) -> dict[str, Any]:
+        """Return the identity as plain JSON values."""
+        return {
+            "spec": self.spec.canonical(),
+            "device": self.device,
+            "versions": self.versions,
+            "protocol": self.protocol,
+        }
+
+    @property
+    def hash8(self) -> str:
+        """The first 8 hexadecimal digits of the SHA-256 of the content."""
+        text = json.dumps(self.content(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+    @property
+    def stem(self) -> str:
+        """What the ids of all executions with this identity begin with."""
+        return f"{self.spec.name}-{self.hash8}-"
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution that stands in the store."""
+
+    id: str
+    identity: Identity
+
+    @property
+    def spec(self) -> Spec:
+        """What is run."""
+        return self.identity.spec
+
+    def result_key(self, unit: Unit) -> str:
+        """Return the key of a unit's result."""
+        return result_key(self.id, unit.dataset, unit.model, unit.technique, unit.seed)
+
+
+def list_executions(store: Store) -> list[str]:
+    """Return the ids of all executions."""
+    return store.children(f"{EXECUTIONS}/")
+
+
+def load_execution(store: Store, execution_id: str) -> Execution:
+    """Read an execution's manifest.
+
+    Raises
+    ------
+    ExecutionNotFound
+        Where there is none of that id.
+    ExecutionMismatch
+        Where the manifest cannot be read.
+    """
+    data = store.get(manifest_key(check_id(execution_id)))
+    if data is None:
+        known = list_executions(store)
+        raise ExecutionNotFound(
+            f"there is no execution {shown(execution_id)} in {store.url}",
+            did_you_mean(execution_id, known) if known else "Start one with `ldp experiment run`.",
+        )
+    return Execution(execution_id, _parse(data, store.where(manifest_key(execution_id))))
+
+
+def current_execution(store: Store, identity: Identity) -> Execution | None:
+    """Return the execution of this identity with the highest number, or None."""
+    numbers = _numbers(store, identity)
+    return Execution(f"{identity.stem}{numbers[-1]}", identity) if numbers else None
+
+
+def create_next(store: Store, identity: Identity) -> Execution:
+    """Create the execution after the current one; of workers that do so at once, each gets one of its own."""
+    number = (_numbers(store, identity) or [0])[-1]
+    while True:
+        number += 1
+        execution, created = create(store, identity, f"{identity.stem}{number}")
+        if created:
+            return execution
+
+
+def create(store: Store, identity: Identity, execution_id: str) -> tuple[Execution, bool]:
+    """Create an execution under an id, or join the one that stands there.
+
+    Returns
+    -------
+    (Execution, bool)
+        Whether this call created it.
+
+    Raises
+    ------
+    ExecutionMismatch
+        Where the one that stands there has another identity.
+    """
+    key = manifest_key(check_id(execution_id))
+    # The token tells our own write from the equal one of a worker that starts at the same moment.
+    creation = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "token": uuid.uuid4().hex}
+    manifest = {"id": execution_id, "created": creation, **identity.content()}
+    mine = (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
+    standing = store.put_if_absent(key, mine)
+    if standing == mine:
+        return Execution(execution_id, identity), True
+    check_identity(execution_id, _parse(standing, store.where(key)), identity)
+    return Execution(execution_id, identity), False
+
+
+def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> None:
+    """Refuse, naming what differs, where an execution was made from something else than is wanted.
+
+    Raises
+    ------
+    ExecutionMismatch
+    """
+    ours, theirs = wanted.content(), standing.content()
+    differing = []
+    for key in ours:
+        if ours[key] == theirs[key]:
+            continue
+        if isinstance(ours[key], dict):
+            inner = sorted(set(ours[key]) | set(theirs[key]))
+            named = [f"{key}.{part}" for part in inner if ours[key].get(part) != theirs[key].get(part)]
+            if key == "versions":
+                named = [f"{p} {theirs[key].get(p)} there, {ours[key].get(p)} here" for p in inner
+                         if ours[key].get(p) != theirs[key].get(p)]  # fmt: skip
+            differing += named
+        else:
+            differing.append(f"{key} {theirs[key]} there, {ours[key]} here")
+    if differing:
+        raise ExecutionMismatch(
+            f"the execution {execution_id} was made from something else: {'; '.join(differing)}",
+            "Use what it was made from, or leave out --execution-id to start another one.",
+        )
+
+
+def bind(store: Store, execution: Execution, dataset: str, fingerprint: str, facts: dict[str, Any]) -> str:
+    """Bind an execution to a dataset's fingerprint where it is not bound yet, and return what it is bound to."""
+    key = binding_key(execution.id, dataset)
+    mine = (json.dumps({"fingerprint": fingerprint, **facts}, sort_keys=True, indent=1) + "\n").encode()
+    return str(_binding(store.put_if_absent(key, mine), store.where(key))["fingerprint"])
+
+
+def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | None:
+    """Return what an execution knows of a dataset (its fingerprint, whether it is synthetic), or None."""
+    key = binding_key(execution.id, dataset)
+    data = store.get(key)
+    return None if data is None else _binding(data, store.where(key))
+
+
+def present_results(store: Store, execution: Execution) -> set[Unit]:
+    """Return the units of an execution that have a result, by a listing alone."""
+    keys = {info.key for info in store.objects(results_prefix(execution.id)) if info.size > 0}
+    return {unit for unit in execution.spec.units() if execution.result_key(unit) in keys}
+
+
+def check_id(execution_id: str) -> str:
+    """Return an execution's id if it can be part of a key.
+
+    Raises
+    ------
+    UsageError
+    """
+    if not _ID.fullmatch(execution_id):
+        raise UsageError(
+            f"{shown(execution_id)} cannot be an execution's id",
+            "Use 1 to 100 letters, digits, dots, hyphens and underscores, the first a letter or digit.",
+        )
+    return execution_id
+
+
+def _numbers(store: Store, identity: Identity) -> list[int]:
+    tails = [name.removeprefix(identity.stem) for name in list_executions(store) if name.startswith(identity.stem)]
+    return sorted(int(tail) for tail in tails if tail.isascii() and tail.isdigit())
+
+
+def _binding(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(data)
+        if isinstance(found["fingerprint"], str):
+            return found
+    except (ValueError, KeyError, TypeError):
+        pass
+    raise ExecutionMismatch(f"{where} cannot be read", "Start another execution with --skip-resume.")
+
+
+def _parse(data: bytes, where: str) -> Identity:
+    try:
+        raw = json.loads(data)
+        spec = spec_from_mapping(raw["spec"], where)
+        return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise ExecutionMismatch(
+            f"the manifest {where} cannot be read", "Start another execution with --skip-resume, or delete this one."
+        ) from error

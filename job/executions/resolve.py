@@ -1,0 +1,95 @@
+"""Which execution a run belongs to: resumed, started, or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from job.arrays import Device
+from job.console import Console
+from job.data.processed import ProcessedInfo
+from job.errors import ExecutionMismatch, ExecutionNotFound
+from job.executions.executions import (
+    Execution,
+    Identity,
+    bind,
+    create,
+    create_next,
+    current_execution,
+    load_execution,
+)
+from job.planning.spec import Spec
+from job.store import Store
+
+
+def find_spec(store: Store, execution_id: str | None, default: Spec) -> Spec:
+    """Return the spec of the execution named, where there is one, else `default`."""
+    if execution_id is not None:
+        try:
+            return load_execution(store, execution_id).spec
+        except ExecutionNotFound:
+            return default
+    return default
+
+
+def resolve(
+    store: Store,
+    spec: Spec,
+    device: Device,
+    datasets: Mapping[str, ProcessedInfo],
+    *,
+    execution_id: str | None,
+    skip_resume: bool,
+    console: Console,
+) -> Execution:
+    """Find or create the execution for a run, and bind it to the data.
+
+    Without an id the current execution is resumed; where the data have changed since, the next one is started. With
+    an id exactly that one is taken, created where it is new.
+
+    Raises
+    ------
+    ExecutionMismatch
+        Where an execution named by id was made from something else.
+    """
+    identity = Identity.here(spec, device)
+    if execution_id is not None:
+        execution, _ = create(store, identity, execution_id)
+        changed = _bind_all(store, execution, datasets)
+        if changed:
+            raise ExecutionMismatch(
+                f"the execution {execution.id} was made from other data: {', '.join(changed)}",
+                "Bring back the data it was made from, or leave out --execution-id to start another one.",
+            )
+        return execution
+    if skip_resume:
+        execution = create_next(store, identity)
+        _bind_all(store, execution, datasets)
+        return execution
+    current = current_execution(store, identity)
+    number = int(current.id.removeprefix(identity.stem)) if current else 1
+    while True:
+        # Workers that find the same thing at the same moment join the same execution.
+        execution, created = create(store, identity, f"{identity.stem}{number}")
+        changed = _bind_all(store, execution, datasets)
+        if not changed:
+            if not created:
+                console.detail("execution_resumed", f"resuming {execution.id}", execution=execution.id)
+            return execution
+        console.warning(
+            "data_changed",
+            f"the data of {', '.join(changed)} have changed since {execution.id}: starting another execution",
+            execution=execution.id,
+            datasets=changed,
+        )
+        number += 1
+
+
+def _bind_all(store: Store, execution: Execution, datasets: Mapping[str, ProcessedInfo]) -> list[str]:
+    """Bind every dataset and return those that the execution is bound to in another form already."""
+    changed = []
+    for name, info in datasets.items():
+        facts: dict[str, Any] = {"rows": info.rows, "features": info.features, "synthetic": info.synthetic}
+        if bind(store, execution, name, info.fingerprint, facts) != info.fingerprint:
+            changed.append(name)
+    return changed

@@ -1,0 +1,140 @@
+"""How far executions are, from listings alone."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from job.console import Console
+from job.errors import ExecutionMismatch, ExecutionNotFound
+from job.executions import checkpoints
+from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
+from job.executions.executions import Execution, bound, list_executions, load_execution, present_results
+from job.store import Store, failures_prefix, manifest_key
+
+
+@dataclass(frozen=True)
+class DatasetStatus:
+    """How far one dataset of an execution is; counts are units.
+
+    Those in flight have a checkpoint and no result; those left have neither, and did not fail.
+    """
+
+    dataset: str
+    done: int
+    in_flight: int
+    failed: int
+    left: int
+    total: int
+    synthetic: bool | None
+
+
+@dataclass(frozen=True)
+class ExecutionStatus:
+    """How far an execution is."""
+
+    execution: str
+    spec: str
+    device: str
+    created: datetime
+    done: int
+    in_flight: int
+    failed: int
+    left: int
+    total: int
+    complete: bool
+    datasets: tuple[DatasetStatus, ...]
+    failures: tuple[tuple[str, str], ...]
+    attempts: AttemptSummary
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the status as plain JSON values."""
+        return {
+            **asdict(self),
+            "created": self.created.isoformat(timespec="seconds"),
+            "failures": [{"unit": unit, "error": error} for unit, error in self.failures],
+        }
+
+
+def status(store: Store, execution: Execution) -> ExecutionStatus:
+    """Return how far an execution is. A unit that failed and then succeeded is done."""
+    present = present_results(store, execution)
+    done = Counter(unit.dataset for unit in present)
+    total = Counter(unit.dataset for unit in execution.spec.units())
+    failed: Counter[str] = Counter()
+    failures = []
+    results = {str(unit) for unit in present}
+    for info in sorted(store.objects(failures_prefix(execution.id)), key=lambda info: info.key):
+        name = info.key.removeprefix(failures_prefix(execution.id)).removesuffix(".json")
+        if name not in results:
+            failed[name.split("/", 1)[0]] += 1
+            failures.append((name, _error(store.get(info.key))))
+    begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
+    in_flight = Counter(name.split("/", 1)[0] for name in begun)
+    datasets = []
+    for dataset in execution.spec.datasets:
+        binding = bound(store, execution, dataset)
+        synthetic = None if binding is None else bool(binding.get("synthetic"))
+        counts = done[dataset], in_flight[dataset], failed[dataset]
+        datasets.append(DatasetStatus(dataset, *counts, total[dataset] - sum(counts), total[dataset], synthetic))
+    manifest = store.info(manifest_key(execution.id))
+    if manifest is None:
+        raise ExecutionNotFound(f"the execution {execution.id} went away", "See `ldp experiment list`.")
+    return ExecutionStatus(
+        execution.id,
+        execution.spec.name,
+        execution.identity.device,
+        manifest.modified,
+        done.total(),
+        in_flight.total(),
+        failed.total(),
+        total.total() - done.total() - in_flight.total() - failed.total(),
+        total.total(),
+        done.total() == total.total(),
+        tuple(datasets),
+        tuple(failures),
+        summarise_attempts(read_attempts(store, execution.id), datetime.now(UTC)),
+    )
+
+
+def all_statuses(store: Store, console: Console) -> list[ExecutionStatus]:
+    """Return how far every execution is, the latest first; those that cannot be read are named."""
+    found = []
+    for execution_id in list_executions(store):
+        try:
+            found.append(status(store, load_execution(store, execution_id)))
+        except (ExecutionMismatch, ExecutionNotFound) as error:
+            console.warning("execution_unreadable", f"{error.what}: left out", execution=execution_id)
+    return sorted(found, key=lambda one: one.created, reverse=True)
+
+
+def choose_execution(store: Store, execution_id: str | None, spec_name: str | None) -> Execution:
+    """Return the execution named, else the one created last (of a spec, where one is named).
+
+    Raises
+    ------
+    ExecutionNotFound
+    """
+    if execution_id is not None:
+        return load_execution(store, execution_id)
+    latest: tuple[datetime, str] | None = None
+    for name in list_executions(store):
+        manifest = store.info(manifest_key(name))
+        if manifest and (spec_name is None or name.startswith(f"{spec_name}-")):
+            latest = max(latest or (manifest.modified, name), (manifest.modified, name))
+    if latest is None:
+        of_spec = f" of the spec {spec_name}" if spec_name else ""
+        raise ExecutionNotFound(
+            f"there is no execution{of_spec} in {store.url}", "Start one with `ldp experiment run`."
+        )
+    return load_execution(store, latest[1])
+
+
+def _error(record: bytes | None) -> str:
+    try:
+        return str(json.loads(record or b"")["error"])
+    except (ValueError, KeyError, TypeError):
+        return "its record cannot be read"

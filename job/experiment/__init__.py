@@ -1,1 +1,0 @@
-"""From a spec to results: units, executions, checkpoints, the runner."""

@@ -1,0 +1,57 @@
+"""How much memory a run needs, and how many workers fit into what there is.
+
+Measured on Linux with `python -m benchmarks.memory`: what a worker holds privately beyond its libraries is at most
+:data:`PEAK` times the bytes of the processed features, while it imputes and scales the training rows; resampling and
+every model need less, but for what the trees of a forest take up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from job.data.processed import ProcessedInfo
+from job.planning.spec import Spec
+from job.training.candidates import Candidate, candidates
+from job.training.techniques import sampler_of
+from job.training.unit import Unit
+
+MIB = 1 << 20
+PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
+WORKER = 150 * MIB  # the libraries' private memory
+PEAK = 3.6
+_NODE = 80  # a tree's node and its class shares
+_NODES_PER_ROW = 0.31  # of a fully grown tree
+_LEAVES_PER_ROW = 0.65  # nodes, times the least number of rows in a leaf
+
+
+def worker_bytes(spec: Spec, unit: Unit, info: ProcessedInfo) -> int:
+    """Estimate the private memory of a worker while it runs a unit, in bytes."""
+    size = 4 * info.rows * info.features
+    rows = info.rows * (1 - spec.protocol.test_share) * (2 if sampler_of(unit.technique).startswith("smote") else 1)
+    forest = 0.0
+    if unit.model == "random_forest":
+        forest = max(_forest_bytes(candidate, rows) for candidate in candidates(spec.grid(unit)))
+    return int(WORKER + PEAK * size + forest)
+
+
+def _forest_bytes(candidate: Candidate, rows: float) -> float:
+    trees, depth, leaf = (candidate.get(name) for name in ("n_estimators", "max_depth", "min_samples_leaf"))
+    nodes = min(_NODES_PER_ROW * rows, _LEAVES_PER_ROW * rows / (leaf if isinstance(leaf, int) and leaf > 0 else 1))
+    if isinstance(depth, int) and depth < 60:
+        nodes = min(nodes, 2.0 ** (depth + 1))
+    return _NODE * nodes * (trees if isinstance(trees, int) else 100)
+
+
+def run_bytes(spec: Spec, units: Iterable[Unit], infos: dict[str, ProcessedInfo], workers: int) -> int:
+    """Estimate the peak memory of a run in bytes: its processes, and the largest dataset while it is handed out."""
+    units = list(units)
+    largest = max((4 * info.rows * info.features for info in infos.values()), default=0)
+    each = max((worker_bytes(spec, unit, infos[unit.dataset]) for unit in units), default=0)
+    return PARENT + largest + workers * each
+
+
+def workers_that_fit(asked: int, each: int, available: int | None) -> int:
+    """Return how many of the workers asked for fit into the memory that is available; at least one."""
+    if available is None:
+        return asked
+    return max(1, min(asked, available // each))

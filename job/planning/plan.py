@@ -1,0 +1,109 @@
+"""What a run will do, before anyone waits for it: units, fits, what is left out and why, CPU hours and memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from job.data.processed import describe_processed
+from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
+from job.planning.costs import distinct_fits, item_cpu_seconds
+from job.planning.items import items_of
+from job.planning.memory import MIB, run_bytes
+from job.planning.spec import Spec
+from job.store import Store
+from job.training.unit import Unit
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would run.
+
+    Attributes
+    ----------
+    units : tuple of Unit
+        Those whose dataset is processed, in the order of :meth:`Spec.units`.
+    left_out : dict
+        Datasets of the spec that are not run, with the reason.
+    fits : int
+        Models that a naive grid search would fit for them.
+    distinct_fits : int
+        Models that have to be fitted, at most, once what is equal or part of another is fitted once.
+    cpu_hours : float
+        About; see :mod:`job.planning.costs`.
+    memory_mib : float
+        About, with `workers` processes.
+    """
+
+    units: tuple[Unit, ...]
+    left_out: dict[str, str]
+    fits: int
+    distinct_fits: int
+    cpu_hours: float
+    memory_mib: float
+    workers: int
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return {
+            "units": len(self.units),
+            "fits": self.fits,
+            "distinct_fits": self.distinct_fits,
+            "left_out": self.left_out,
+            "cpu_hours": self.cpu_hours,
+            "memory_mib": self.memory_mib,
+            "workers": self.workers,
+        }
+
+
+def choose_datasets(spec: Spec, only: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the spec's datasets, or those of them that the user named.
+
+    Raises
+    ------
+    UsageError
+        Where one is not in the spec.
+    """
+    for name in only:
+        if name not in spec.datasets:
+            raise UsageError(f"the spec {spec.name} has no dataset {shown(name)}", did_you_mean(name, spec.datasets))
+    return tuple(name for name in spec.datasets if not only or name in only)
+
+
+def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int = 1) -> Plan:
+    """Plan a run.
+
+    Parameters
+    ----------
+    only : tuple of str
+        Datasets that the user named. They must be processed; without it, datasets that are not are left out.
+    workers : int
+        Processes that share the work.
+
+    Raises
+    ------
+    ProcessedDataNotFound
+        Where a dataset that the user named, or every dataset of the spec, is not processed.
+    """
+    wanted = choose_datasets(spec, only)
+    found = {name: describe_processed(store, name) for name in wanted}
+    ready = {name: info for name, info in found.items() if info is not None}
+    missing = [name for name in wanted if name not in ready]
+    if missing and (only or not ready):
+        raise ProcessedDataNotFound(
+            f"no processed data for {', '.join(missing)} in {store.url}",
+            f"Put the raw file at data/raw/{missing[0]}.csv, then run `ldp data process {missing[0]}`.",
+        )
+    left_out = {name: f"no processed data (ldp data process {name})" for name in missing}
+    left_out |= {name: "not asked for" for name in spec.datasets if name not in wanted}
+    units = tuple(unit for unit in spec.units() if unit.dataset in ready)
+    items = items_of(units)
+    return Plan(
+        units,
+        left_out,
+        sum(spec.fits(unit) for unit in units),
+        sum(distinct_fits(spec, item) + len(item) for item in items),
+        sum(item_cpu_seconds(spec, item, ready[item[0].dataset]) for item in items) / 3600,
+        run_bytes(spec, units, ready, workers) / MIB,
+        workers,
+    )

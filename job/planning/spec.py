@@ -1,0 +1,279 @@
+"""A spec says what units to run and how: datasets, models with their grids, techniques, seeds and the protocol.
+
+It is a TOML file. Three are shipped (``quick``, ``default``, ``thesis``); a user's own is read from its path::
+
+    description = "Trees on Taiwan"
+    datasets = ["taiwan_credit"]
+    techniques = ["baseline", "smote"]
+    seeds = [1, 2, 3]
+    folds = 5                        # default 5
+    test_share = 0.3                 # default 0.3
+    scoring = "balanced_accuracy"    # default; picks the winner of each grid
+
+    [models.random_forest]
+    techniques = ["baseline"]        # optional: instead of the spec's
+
+    [models.random_forest.grid]
+    n_estimators = 200               # one value, or a list to search
+    max_depth = [10, 20, "none"]     # "none" is Python's None
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from job.catalogue import DATASET_IDS
+from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
+from job.metrics import SCORINGS
+from job.training.candidates import MODELS, PARAMETERS, Grid, ModelName, Value, count_candidates, grid_of
+from job.training.techniques import TECHNIQUES, Technique, sampler_of
+from job.training.unit import Protocol, Unit
+
+MAX_BYTES = 1_000_000
+MAX_CANDIDATES = 100_000
+MAX_UNITS = 1_000_000
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+_KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A model's part of a spec."""
+
+    techniques: tuple[Technique, ...]
+    grid: Grid
+
+
+@dataclass(frozen=True)
+class Spec:
+    """What to run. Made by :func:`read_spec`, which checks it."""
+
+    name: str
+    description: str
+    datasets: tuple[str, ...]
+    models: Mapping[ModelName, ModelSpec]
+    seeds: tuple[int, ...]
+    protocol: Protocol
+
+    def units(self) -> Iterator[Unit]:
+        """Yield every unit; those that share prepared folds (dataset, seed, sampler) stand beside each other."""
+        for dataset in self.datasets:
+            for seed in self.seeds:
+                combinations = [(m, t) for m, part in self.models.items() for t in part.techniques]
+                for model, technique in sorted(combinations, key=lambda mt: (sampler_of(mt[1]), *mt)):
+                    yield Unit(dataset, model, technique, seed)
+
+    def grid(self, unit: Unit) -> Grid:
+        """Return what a unit searches."""
+        return grid_of(unit.model, unit.technique, self.models[unit.model].grid)
+
+    def fits(self, unit: Unit) -> int:
+        """Return how many fits a unit is: every candidate on every fold, and the refit."""
+        return count_candidates(self.grid(unit)) * self.protocol.folds + 1
+
+    def canonical(self) -> dict[str, Any]:
+        """Return what the results depend on, as plain JSON values. The description is not part of it."""
+        return {
+            "name": self.name,
+            "datasets": list(self.datasets),
+            "seeds": list(self.seeds),
+            "folds": self.protocol.folds,
+            "test_share": self.protocol.test_share,
+            "scoring": self.protocol.scoring,
+            "models": {
+                name: {
+                    "techniques": list(part.techniques),
+                    "grid": {key: [_plain(value) for value in part.grid[key]] for key in sorted(part.grid)},
+                }
+                for name, part in sorted(self.models.items())
+            },
+        }
+
+
+def shipped_specs() -> list[str]:
+    """Return the names of the specs that come with the package."""
+    folder = resources.files("job.planning") / "specs"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def read_spec(name_or_path: str) -> Spec:
+    """Read a shipped spec by its name, or a spec file by its path.
+
+    Raises
+    ------
+    SpecNotFound
+        Where it is neither.
+    SpecInvalid
+        Naming every key and value that cannot be used.
+    """
+    shipped = shipped_specs()
+    if name_or_path in shipped:
+        text = (resources.files("job.planning") / "specs" / f"{name_or_path}.toml").read_text("utf-8")
+        return parse_spec(text, name_or_path, name_or_path)
+    path = Path(name_or_path)
+    if path.suffix != ".toml" and not path.is_file():
+        raise SpecNotFound(
+            f"there is no spec {shown(name_or_path)}", f"{did_you_mean(name_or_path, shipped)} Or give a .toml file."
+        )
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise SpecInvalid(f"the spec {path} has more than {MAX_BYTES:,} bytes", "Give a spec file.")
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise SpecNotFound(f"there is no spec file {path}", "Check the path; shipped: " + ", ".join(shipped)) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecInvalid(f"the spec {path} cannot be read: {error}", "Give a TOML file in UTF-8.") from error
+    return parse_spec(text, path.stem, str(path))
+
+
+def parse_spec(text: str, name: str, where: str) -> Spec:
+    """Parse and check a spec's text; `name` is used where the text names none, `where` in messages."""
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SpecInvalid(f"the spec {where} is not TOML: {error}", "Correct the file.") from None
+    return spec_from_mapping({"name": name, **raw}, where)
+
+
+def spec_from_mapping(raw: Mapping[str, Any], where: str) -> Spec:
+    """Check a spec that is a mapping already, such as :meth:`Spec.canonical`'s."""
+    check = _Checker()
+    check.keys("", raw, _KEYS, required=("datasets", "seeds", "models"))
+    name = raw.get("name")
+    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+        check.problem(f"name {shown(name)} is not 1 to 40 of a-z, 0-9, - and _")
+    datasets = check.names("datasets", raw.get("datasets", []), DATASET_IDS)
+    techniques = check.names("techniques", raw.get("techniques", list(TECHNIQUES)), TECHNIQUES)
+    seeds = _seeds(check, raw.get("seeds", []))
+    protocol = _protocol(check, raw)
+    models: dict[ModelName, ModelSpec] = {}
+    parts = raw.get("models", {})
+    if not isinstance(parts, Mapping) or not parts:
+        check.problem("models must be tables such as [models.random_forest.grid]")
+    else:
+        for model in check.names("models", list(parts), MODELS):
+            models[model] = _model(check, model, parts[model], techniques)
+    check.done(where)
+    spec = Spec(str(name), str(raw.get("description", "")), datasets, models, seeds, protocol)
+    combinations = sum(len(part.techniques) for part in models.values())
+    if combinations * len(datasets) * len(seeds) > MAX_UNITS:
+        check.problem(f"more than {MAX_UNITS:,} units")
+    for unit in spec.units() if not check.problems else ():
+        if count_candidates(spec.grid(unit)) > MAX_CANDIDATES:
+            check.problem(f"the grid of {unit.model} has more than {MAX_CANDIDATES:,} candidates")
+            break
+    check.done(where)
+    return spec
+
+
+def _seeds(check: _Checker, given: Any) -> tuple[int, ...]:
+    if not _is_list(given) or not given or not all(_is_int(seed) and 0 <= seed < 2**31 for seed in given):
+        check.problem(f"seeds must be a list of whole numbers from 0 to {2**31 - 1}")
+        return ()
+    if len(set(given)) < len(given):
+        check.problem("seeds lists a number twice")
+    return tuple(given)
+
+
+def _protocol(check: _Checker, raw: Mapping[str, Any]) -> Protocol:
+    standard = Protocol()
+    folds, share = raw.get("folds", standard.folds), raw.get("test_share", standard.test_share)
+    scoring = raw.get("scoring", standard.scoring)
+    if not (_is_int(folds) and 2 <= folds <= 100):
+        check.problem("folds must be a whole number from 2 to 100")
+    if not (isinstance(share, float) and 0.01 <= share <= 0.99):
+        check.problem("test_share must be a number from 0.01 to 0.99")
+    if scoring not in SCORINGS:
+        check.problem(f"scoring {shown(scoring)} is unknown: {did_you_mean(str(scoring), SCORINGS)}")
+    return Protocol(folds, share, scoring)
+
+
+def _model(check: _Checker, model: ModelName, part: Any, techniques: tuple[Any, ...]) -> ModelSpec:
+    where = f"models.{model}"
+    if not isinstance(part, Mapping):
+        check.problem(f"{where} must be a table")
+        return ModelSpec((), {})
+    check.keys(where, part, ("techniques", "grid"))
+    own = check.names(f"{where}.techniques", part["techniques"], TECHNIQUES) if "techniques" in part else techniques
+    grid = part.get("grid", {})
+    if not isinstance(grid, Mapping):
+        check.problem(f"{where}.grid must be a table")
+        return ModelSpec(own, {})
+    check.keys(f"{where}.grid", grid, PARAMETERS[model])
+    values: dict[str, tuple[Value, ...]] = {}
+    for key, given in grid.items():
+        listed = given if _is_list(given) else [given]
+        values[key] = tuple(_value(value) for value in listed)
+        if not listed or not all(_is_value(value) for value in listed):
+            check.problem(f"{where}.grid.{key} must be a number, a text, true or false, or a list of those")
+        elif len({json.dumps(_plain(value)) for value in values[key]}) < len(listed):
+            check.problem(f"{where}.grid.{key} lists a value twice")
+    return ModelSpec(own, values)
+
+
+class _Checker:
+    """Gathers every problem of a spec, so that the user mends them in one go."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def problem(self, text: str) -> None:
+        self.problems.append(text)
+
+    def keys(self, where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str] = ()) -> None:
+        for key in table:
+            if key not in known:
+                place = f" in [{where}]" if where else ""
+                self.problem(f"unknown key {shown(key)}{place}: {did_you_mean(str(key), known)}")
+        for key in required:
+            if key not in table:
+                self.problem(f"{key} is missing")
+
+    def names(self, where: str, given: Any, known: Sequence[str]) -> tuple[Any, ...]:
+        if not _is_list(given) or not given:
+            self.problem(f"{where} must be a list of names")
+            return ()
+        for name in given:
+            if name not in known:
+                self.problem(f"{where}: unknown {shown(name)}: {did_you_mean(str(name), known)}")
+        if len({str(name) for name in given}) < len(given):
+            self.problem(f"{where} lists a name twice")
+        return tuple(name for name in given if name in known)
+
+    def done(self, where: str) -> None:
+        if self.problems:
+            problems = "; ".join(problem.rstrip(".") for problem in self.problems)
+            raise SpecInvalid(
+                f"the spec {where} cannot be used: {problems}", "Correct it; `ldp experiment plan` checks."
+            )
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple)
+
+
+def _is_value(value: Any) -> bool:
+    if _is_list(value):
+        return bool(value) and all(_is_int(item) for item in value)
+    return value is None or isinstance(value, str | int | float | bool)
+
+
+def _value(value: Any) -> Value:
+    if _is_list(value):
+        return tuple(value)
+    return None if value == "none" else value
+
+
+def _plain(value: Value) -> Any:
+    return list(value) if isinstance(value, tuple) else value

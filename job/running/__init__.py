@@ -1,0 +1,1 @@
+"""How a run runs: the runner, units in flight, worker processes, signals, notices, scratch space."""

@@ -1,0 +1,265 @@
+"""Units in flight: what they have finished so far is saved now and then, and what lands is committed.
+
+Losing the process at any instruction loses at most what was finished since the last checkpoint, and the fits in
+progress. Each unit costs at most one write in `checkpoint_s` seconds, and none where it lands sooner.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from job.console import Console
+from job.errors import one_line
+from job.executions import checkpoints
+from job.executions.attempts import Attempt, End
+from job.executions.executions import Execution
+from job.executions.results import commit, encode
+from job.planning.items import Item
+from job.running.outbox import Outbox
+from job.store import Store, failure_key
+from job.training.search import Fit, Place
+from job.training.unit import Unit, UnitResult
+
+SIGN_OF_LIFE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """A work item to run, and the fits of its units that earlier attempts saved."""
+
+    units: Item
+    known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class FitMade:
+    """A worker has finished a fit of a unit's search."""
+
+    unit: Unit
+    place: Place
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Made:
+    """A worker has finished a unit: its result, when its work item was begun (ISO 8601), and the seconds since."""
+
+    result: UnitResult
+    started: str
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A unit raised: one line, and the traceback."""
+
+    unit: Unit
+    error: str
+    traceback: str | None
+
+
+@dataclass(frozen=True)
+class ScratchFull:
+    """A prepared fold found no room in the scratch directory."""
+
+
+News: TypeAlias = "FitMade | Made | Failed | ScratchFull"
+"""What workers tell of units."""
+
+
+@dataclass
+class _Unfinished:
+    fits: dict[Place, Fit]
+    unsaved: int
+    saved_at: float
+
+
+class Flight:
+    """The units that one run has begun and not committed, and the record of the attempt.
+
+    Parameters
+    ----------
+    fingerprints : dict of str to str
+        Of the processed data, by dataset.
+    clock : callable
+        Monotonic seconds.
+    checkpoint_s : float
+        How often a unit's fits are saved, at most.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        execution: Execution,
+        fingerprints: Mapping[str, str],
+        attempt: Attempt,
+        outbox: Outbox,
+        console: Console,
+        clock: Callable[[], float],
+        checkpoint_s: float,
+    ) -> None:
+        self._store = store
+        self._execution = execution
+        self._fingerprints = fingerprints
+        self._attempt = attempt
+        self._outbox = outbox
+        self._console = console
+        self._clock = clock
+        self._checkpoint_s = checkpoint_s
+        self._unfinished: dict[Unit, _Unfinished] = {}
+        self._with_checkpoint: set[Unit] = set()
+        self._failed_before: set[str] = set()
+        self._hurry = threading.Event()
+        self._alive_at = clock()
+        self.finished = 0
+        self.fits = 0
+        self.failures: dict[Unit, str] = {}
+
+    def __len__(self) -> int:
+        return len(self._unfinished)
+
+    def begin(self, tasks: Iterable[Task], failed_before: Iterable[str]) -> None:
+        """Take note of what there is already, and leave the attempt's first sign of life.
+
+        Parameters
+        ----------
+        failed_before : iterable of str
+            Keys of the records of failures that stand in the store.
+        """
+        self._known = {unit: dict(fits) for task in tasks for unit, fits in task.known.items()}
+        self._with_checkpoint = {unit for unit, fits in self._known.items() if fits}
+        self._failed_before = set(failed_before)
+        self._sign(None)
+
+    def fits_of(self, unit: Unit) -> Mapping[Place, Fit]:
+        """Return the finished fits of a unit in flight, those of earlier attempts included."""
+        entry = self._unfinished.get(unit)
+        return dict(self._known.get(unit, {}) if entry is None else entry.fits)
+
+    def note(self, unit: Unit, place: Place, fit: Fit) -> None:
+        """Take note of a finished fit."""
+        self.fits += 1
+        if unit not in self._unfinished:
+            self._unfinished[unit] = _Unfinished(dict(self._known.get(unit, {})), 0, self._clock())
+        entry = self._unfinished[unit]
+        entry.fits[place] = fit
+        entry.unsaved += 1
+
+    def hurry(self) -> None:
+        """Ask, from any thread, that everything be saved at the next occasion."""
+        self._hurry.set()
+
+    def pump(self) -> None:
+        """Save what is due, and send what the storage did not take before."""
+        now = self._clock()
+        at_once = self._hurry.is_set()
+        self._hurry.clear()
+        for unit, entry in self._unfinished.items():
+            if entry.unsaved and (at_once or now - entry.saved_at >= self._checkpoint_s):
+                self._save(unit, entry)
+        if now - self._alive_at >= SIGN_OF_LIFE_S:
+            self._sign(None)
+        self._outbox.pump()
+
+    def land(self, made: Made) -> None:
+        """Commit a finished unit."""
+        result = made.result
+        unit = result.unit
+        self._unfinished.pop(unit, None)
+        self._outbox.withdraw(checkpoints.checkpoint_key(self._execution, unit, self._attempt.id))
+        identity = self._execution.identity
+        provenance = {
+            "protocol": identity.protocol,
+            "versions": identity.versions,
+            "device": identity.device,
+            "fingerprint": self._fingerprints[unit.dataset],
+        }
+        run = {"started": made.started, "wall_seconds": made.wall_seconds, "by": self._attempt.id, **_host()}
+        data = encode(result, provenance, run)
+        key = self._execution.result_key(unit)
+        self._outbox.send(key, lambda: self._commit(key, data, result))
+
+    def _commit(self, key: str, data: bytes, result: UnitResult) -> None:
+        unit = result.unit
+        committed = commit(self._store, key, data, self._console)
+        if unit in self._with_checkpoint:
+            checkpoints.remove(self._store, self._execution, unit)
+            self._with_checkpoint.discard(unit)
+        failed = self._failure_key(unit)
+        if failed in self._failed_before:
+            self._store.delete(failed)
+            self._failed_before.discard(failed)
+        self.finished += 1
+        self._console.detail(
+            "unit_finished",
+            f"{unit}: {result.reason or result.status}",
+            status=result.status,
+            commit=committed,
+            balanced_accuracy=result.metrics.get("balanced_accuracy"),
+            cpu_seconds=round(result.cpu_seconds, 2),
+            execution=self._execution.id,
+            unit=str(unit),
+        )
+
+    def fail(self, unit: Unit, error: str, traceback: str | None) -> None:
+        """Record a unit that raised, or whose worker died; what it had finished is saved."""
+        entry = self._unfinished.pop(unit, None)
+        if entry is not None and entry.unsaved:
+            self._save(unit, entry)
+        self.failures[unit] = one_line(error, 300)
+        record = {"unit": str(unit), "error": error, "traceback": traceback, "by": self._attempt.id, **_host()}
+        data = json.dumps(record, indent=1).encode()
+        key = self._failure_key(unit)
+        self._outbox.send(key, lambda: self._store.put(key, data))
+        self._console.error(
+            "unit_failed", f"{unit} failed: {self.failures[unit]}", execution=self._execution.id, unit=str(unit)
+        )
+
+    def interrupted(self, deadline: float) -> None:
+        """Save everything that can be saved before `deadline` on the clock."""
+        for unit, entry in self._unfinished.items():
+            if entry.unsaved:
+                self._save(unit, entry)
+        self._sign("interrupted")
+        while len(self._outbox) and self._clock() < deadline:
+            before = len(self._outbox)
+            self._outbox.pump(now=True)
+            if len(self._outbox) == before:  # the storage is away; the next attempt makes these fits again
+                return
+
+    def ended(self) -> None:
+        """Leave the attempt's last sign of life."""
+        self._sign("failed" if self.failures else "complete")
+
+    def _save(self, unit: Unit, entry: _Unfinished) -> None:
+        key = checkpoints.checkpoint_key(self._execution, unit, self._attempt.id)
+        data = checkpoints.encode(unit, self._fingerprints[unit.dataset], entry.fits)
+        entry.unsaved, entry.saved_at = 0, self._clock()
+        self._with_checkpoint.add(unit)
+        self._outbox.send(key, lambda: self._store.put(key, data))
+
+    def _sign(self, end: End | None) -> None:
+        self._alive_at = self._clock()
+        self._attempt = self._attempt.now(self.finished, end)
+        key, data = self._attempt.key(self._execution.id), self._attempt.encode()
+        self._outbox.send(key, lambda: self._store.put(key, data))
+
+    def _failure_key(self, unit: Unit) -> str:
+        return failure_key(self._execution.id, unit.dataset, unit.model, unit.technique, unit.seed)
+
+
+def _host() -> dict[str, Any]:
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "host": platform.node(),
+        "machine": platform.machine(),
+        "attempt": os.environ.get("AWS_BATCH_JOB_ATTEMPT"),
+        "job": os.environ.get("AWS_BATCH_JOB_ID"),
+    }

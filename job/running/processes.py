@@ -1,0 +1,223 @@
+"""The real pool: worker processes over memory-mapped features and shared folds in a scratch directory."""
+
+from __future__ import annotations
+
+import shutil
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+
+from job.console import Console
+from job.data.processed import ProcessedInfo, load_processed
+from job.errors import ProcessedDataInvalid
+from job.executions.executions import Execution
+from job.metrics import Array
+from job.planning.memory import MIB, worker_bytes, workers_that_fit
+from job.planning.shards import Shard
+from job.running.flight import Failed, FitMade, Made, ScratchFull, Task
+from job.running.machine import available_bytes
+from job.running.scratch import scratch_directory
+from job.running.workers import Outcome, WorkerPool
+from job.store import Store
+from job.training import unit as training
+from job.training.candidates import Grid, ModelName
+from job.training.preparation import FoldCache
+from job.training.search import Fit, Place
+from job.training.techniques import Sampler, Technique, chain, sampler_of
+from job.training.unit import Unit
+
+
+class Pool(Protocol):
+    """What runs tasks; :class:`~job.running.workers.WorkerPool` is the real one."""
+
+    def run(self, tasks: Any, stopped: Callable[[], bool], *, alone: bool = False) -> Any:
+        """Yield outcomes, notes, and None now and then; with `alone`, one task at a time and nothing beside it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run.
+
+    Attributes
+    ----------
+    workers : int
+        Processes that share the work; results do not depend on it.
+    scratch_dir : pathlib.Path
+        Where to make a directory for what they share.
+    checkpoint_s : float
+        How often the finished fits of a unit in flight are saved, at most.
+    give_up_s : float
+        For how long the storage may stay away.
+    scratch_bytes : int or None
+        How much of the scratch directory prepared folds may take up; None for as much as they need.
+    shard : Shard or None
+        Which part of the units to run.
+    """
+
+    workers: int = 1
+    scratch_dir: Path = Path()
+    checkpoint_s: float = 30.0
+    give_up_s: float = 600.0
+    scratch_bytes: int | None = None
+    shard: Shard | None = None
+
+
+@dataclass(frozen=True)
+class _Setup:
+    """What a worker needs to know once: picklable."""
+
+    scratch: Path
+    scratch_bytes: int | None
+    protocol: training.Protocol
+    grids: Mapping[tuple[ModelName, Technique], Grid]
+
+    def __call__(self) -> Callable[[Task, Callable[[Any], None]], None]:
+        data: dict[str, tuple[Array, Array]] = {}
+
+        def make(task: Task, note: Callable[[Any], None]) -> None:
+            dataset = task.units[0].dataset
+            if dataset not in data:
+                X = np.load(self.scratch / f"{dataset}_X.npy", mmap_mode="r")
+                data[dataset] = (X, np.load(self.scratch / f"{dataset}_y.npy"))
+            cache = FoldCache(self.scratch, self.scratch_bytes, lambda: note(ScratchFull()))
+            _Item(self, task, *data[dataset], cache, note).run()
+
+        return make
+
+
+@dataclass
+class _Item:
+    """A worker's work on one item."""
+
+    setup: _Setup
+    task: Task
+    X: Array
+    target: Array
+    cache: FoldCache
+    note: Callable[[Any], None]
+
+    def __post_init__(self) -> None:
+        self.fits = {unit: dict(self.task.known.get(unit, {})) for unit in self.task.units}
+        self.started, self.start = datetime.now(UTC).isoformat(timespec="seconds"), time.monotonic()
+
+    def run(self) -> None:
+        """Run the units together; where that raises, those that are left one by one, so that each fails for itself."""
+        left = list(self.task.units)
+        if len(left) > 1:
+            with suppress(Exception):
+                for unit in self._finish(left):
+                    left.remove(unit)
+        for unit in left:
+            try:
+                list(self._finish([unit]))
+            except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
+                self.note(Failed(unit, f"{type(error).__name__}: {error}", traceback.format_exc()))
+
+    def _finish(self, units: Sequence[Unit]) -> Iterator[Unit]:
+        results = training.run_units(
+            {unit: self.setup.grids[unit.model, unit.technique] for unit in units},
+            self.setup.protocol,
+            self.X,
+            self.target,
+            self.cache,
+            known={unit: dict(self.fits[unit]) for unit in units},
+            on_fit=self._fitted,
+        )
+        for result in results:
+            self.note(Made(result, self.started, time.monotonic() - self.start))
+            yield result.unit
+
+    def _fitted(self, unit: Unit, place: Place, fit: Fit) -> None:
+        self.fits[unit][place] = fit
+        self.note(FitMade(unit, place, fit))
+
+
+def _setup(setup: _Setup) -> Callable[[Task, Callable[[Any], None]], None]:
+    return setup()
+
+
+class Processes(AbstractContextManager["Processes"]):
+    """The real pool: worker processes over memory-mapped features and shared folds in a scratch directory."""
+
+    def __init__(
+        self,
+        store: Store,
+        execution: Execution,
+        tasks: tuple[Task, ...],
+        options: Options,
+        infos: Mapping[str, ProcessedInfo],
+        console: Console,
+    ) -> None:
+        self._console = console
+        self._store, self._execution, self._options, self._infos = store, execution, options, infos
+        self._tasks = tasks
+        self._stack = ExitStack()
+
+    def __enter__(self) -> Self:
+        with self._stack:
+            self._scratch = self._stack.enter_context(scratch_directory(self._options.scratch_dir))
+            (self._scratch / "folds").mkdir()
+            units = [unit for task in self._tasks for unit in task.units]
+            for dataset in dict.fromkeys(unit.dataset for unit in units):
+                self._spill(dataset)
+            spec = self._execution.spec
+            grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
+            setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
+            count = self._count(units)
+            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,)))
+            self._stack = self._stack.pop_all()
+        return self
+
+    def _count(self, units: Sequence[Unit]) -> int:
+        """Return how many workers to start: no more than there are work items, nor than fit into the memory."""
+        asked = min(self._options.workers, len(self._tasks))
+        each = max(worker_bytes(self._execution.spec, unit, self._infos[unit.dataset]) for unit in units)
+        available = available_bytes()
+        count = workers_that_fit(asked, each, available)
+        free = "unknown" if available is None else f"{available / MIB:,.0f} MiB"
+        words = f"{count} workers of about {each / MIB:,.0f} MiB each; free memory: {free}"
+        fields = {"workers": count, "asked": asked, "worker_mib": each // MIB}
+        if count < asked:
+            self._console.warning("memory_short", f"memory allows {count} of {asked} workers: {words}", **fields)
+        elif available is not None and each > available:
+            self._console.warning("memory_short", f"memory may run out: {words}", **fields)
+        else:
+            self._console.detail("workers", words, **fields)
+        return count
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def run(self, tasks: tuple[Task, ...], stopped: Callable[[], bool], *, alone: bool = False) -> Any:
+        """Yield the pool's events; folds that no work item needs any more are removed on the way."""
+        left = Counter(folds for task in tasks for folds in _folds(task))
+        for event in self._pool.run(tasks, stopped, alone=alone):
+            yield event
+            if isinstance(event, Outcome):
+                for folds in _folds(event.task):
+                    left[folds] -= 1
+                    if not left[folds]:
+                        shutil.rmtree(FoldCache.place(self._scratch, *folds), ignore_errors=True)
+
+    def _spill(self, dataset: str) -> None:
+        """Put a dataset where every worker can map it into memory."""
+        data = load_processed(self._store, dataset)
+        if data.fingerprint != self._infos[dataset].fingerprint:
+            raise ProcessedDataInvalid(
+                f"the processed data of {dataset} changed while the run started", "Run the same command again."
+            )
+        np.save(self._scratch / f"{dataset}_X.npy", data.X)
+        np.save(self._scratch / f"{dataset}_y.npy", data.target)
+
+
+def _folds(task: Task) -> set[tuple[str, Sampler, int]]:
+    """Return which prepared folds a work item needs: dataset, sampler, seed."""
+    return {(unit.dataset, sampler, unit.seed) for unit in task.units for sampler in chain(sampler_of(unit.technique))}

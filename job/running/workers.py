@@ -1,0 +1,241 @@
+"""Worker processes: tasks out, outcomes back, and the name of what killed a worker.
+
+The standard library's pool breaks as a whole when one process dies and does not say which task it had. Here every
+worker has a pipe of its own, so that a death is one outcome of one task, and the worker is replaced.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import signal
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any, Self, TypeAlias
+
+from job.running.machine import out_of_memory_kills, prefer_to_be_killed
+
+# One thread for each fit, and one set of BLAS kernels on every processor: what makes results identical on any machine
+# of an architecture and with any number of workers. These must be set before NumPy is loaded.
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_POLL_S = 0.25
+
+Work: TypeAlias = Callable[[Any, Callable[[Any], None]], Any]
+"""Takes a task and a callable for notes; returns the task's value."""
+
+
+def numeric_environment() -> dict[str, str]:
+    """Return the environment variables that a worker needs for identical results."""
+    variables = dict.fromkeys(_THREADS, "1")
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        variables["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE", "Haswell")
+    return variables
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a task.
+
+    Attributes
+    ----------
+    task : object
+    value : object
+        What the function returned; None where it did not.
+    error : str or None
+        One line, where it raised or its worker died.
+    traceback : str or None
+        Where it raised.
+    killed : bool
+        Whether the worker died.
+    """
+
+    task: Any
+    value: Any = None
+    error: str | None = None
+    traceback: str | None = None
+    killed: bool = False
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a task said while it was running."""
+
+    task: Any
+    value: Any
+
+
+@dataclass
+class _Worker:
+    process: BaseProcess
+    pipe: Connection
+    task: Any = None
+
+
+class WorkerPool:
+    """A number of processes that call one function. Use as a context manager; leaving it ends the processes.
+
+    Parameters
+    ----------
+    count : int
+    setup : callable
+        Called once in each worker with `setup_args`; returns the function that takes a task and a callable for notes.
+        Set-up, tasks, notes and values must pickle.
+    """
+
+    def __init__(self, count: int, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
+        self._context = multiprocessing.get_context("spawn")
+        self._count = count
+        self._setup = setup
+        self._setup_args = setup_args
+        self._workers: list[_Worker] = []
+        self._kills = out_of_memory_kills()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        for worker in self._workers:
+            worker.process.terminate()
+        deadline = time.monotonic() + 1
+        for worker in self._workers:
+            worker.process.join(max(0.0, deadline - time.monotonic()))
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+            worker.pipe.close()
+        self._workers.clear()
+
+    def run(
+        self, tasks: Iterable[Any], stopped: Callable[[], bool] = lambda: False, *, alone: bool = False
+    ) -> Iterator[Outcome | Note | None]:
+        """Yield outcomes and notes as they come, until all tasks are done or `stopped` says so.
+
+        None comes several times a second, so that the caller can look after other things. After `stopped` what is
+        still in the pipes is yielded, and nothing waited for. With `alone`, one worker is left, and has the machine's
+        memory to itself.
+        """
+        waiting = deque(tasks)
+        if alone:
+            self._end()
+        count = 1 if alone else self._count
+        while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
+            while waiting and len(self._workers) < count:
+                self._workers.append(self._start())
+            for worker in self._workers:
+                if waiting and worker.task is None:
+                    self._hand(worker, waiting.popleft())
+            yield from self._events(_POLL_S)
+            yield None
+        if stopped():
+            yield from self._events(0)
+
+    def _events(self, timeout: float) -> Iterator[Outcome | Note]:
+        busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
+        for pipe in wait(list(busy), timeout=timeout):
+            worker = busy[pipe]  # type: ignore[index]
+            # A worker's notes come in bursts; its outcome is the last of them.
+            while worker.task is not None and worker.pipe.poll():
+                yield self._receive(worker)
+
+    def _start(self) -> _Worker:
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=_work, args=(theirs, self._setup, self._setup_args), daemon=True)
+        with _environment(numeric_environment()):
+            process.start()
+        theirs.close()  # so that the worker's death closes the pipe
+        return _Worker(process, ours)
+
+    def _hand(self, worker: _Worker, task: Any) -> None:
+        worker.task = task
+        try:
+            worker.pipe.send(task)
+        except OSError:  # it died; _receive finds out
+            return
+
+    def _receive(self, worker: _Worker) -> Outcome | Note:
+        task = worker.task
+        try:
+            final, value, error, trace = worker.pipe.recv()
+            if not final:
+                return Note(task, value)
+            worker.task = None
+            return Outcome(task, value, error, trace)
+        except (EOFError, OSError):
+            worker.task = None
+            worker.process.join(5)
+            worker.pipe.close()
+            self._workers.remove(worker)
+            return Outcome(task, error=self._death(worker.process.exitcode), killed=True)
+
+    def _death(self, exitcode: int | None) -> str:
+        if exitcode == -signal.SIGKILL:
+            sure = "" if out_of_memory_kills() > self._kills else "most likely "
+            return (
+                f"its worker was killed by the system (SIGKILL), {sure}because memory ran out; "
+                "run it again with fewer workers (--jobs) or more memory"
+            )
+        if exitcode is not None and exitcode < 0:
+            return f"its worker was ended by {signal.Signals(-exitcode).name}"
+        return f"its worker ended unexpectedly with exit code {exitcode}"
+
+
+def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to everybody; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    prefer_to_be_killed()
+    _end_with_parent()
+    function: Work | None = None
+
+    def note(value: Any) -> None:
+        pipe.send((False, value, None, None))
+
+    while True:
+        try:
+            task = pipe.recv()
+        except EOFError:
+            return
+        try:
+            if function is None:
+                function = setup(*setup_args)
+            answer: tuple[bool, Any, str | None, str | None] = (True, function(task, note), None, None)
+        except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
+            answer = (True, None, f"{type(error).__name__}: {error}", traceback.format_exc())
+        pipe.send(answer)
+
+
+def _end_with_parent() -> None:
+    """End this process when the parent is gone, even in the middle of a long fit."""
+    parent = multiprocessing.parent_process()
+    if parent is None:
+        return
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,0 +1,51 @@
+"""How much memory a worker is reckoned with, and how many workers fit."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from job.data.processed import ProcessedInfo
+from job.planning.memory import WORKER, worker_bytes, workers_that_fit
+from job.planning.spec import parse_spec
+from job.training.unit import Unit
+from tests.specs import TINY
+
+
+@pytest.mark.parametrize(("available", "expected"), [(10_000, 8), (800, 8), (799, 7), (250, 2), (50, 1), (0, 1)])
+def test_workers_are_as_many_as_fit_and_at_least_one(available: int, expected: int) -> None:
+    assert workers_that_fit(8, 100, available) == expected
+
+
+def test_where_the_system_says_nothing_all_workers_asked_for_start() -> None:
+    assert workers_that_fit(8, 10**9, None) == 8
+
+
+def info(rows: int, features: int) -> ProcessedInfo:
+    from dataclasses import fields
+
+    values = dict.fromkeys((field.name for field in fields(ProcessedInfo)), None)
+    return ProcessedInfo(**{**values, "rows": rows, "features": features})  # type: ignore[arg-type]
+
+
+def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:
+    text = TINY + "\n[models.random_forest.grid]\nn_estimators = 200\nmax_depth = {}\n"
+    unit = Unit("taiwan_credit", "random_forest", "smote", 1)
+    data = info(1_000_000, 40)
+    deep, shallow = (worker_bytes(parse_spec(text.format(d), "s", "s"), unit, data) for d in (30, 5))
+    assert deep > shallow > WORKER + 3 * 4 * 40_000_000
+    other = Unit("taiwan_credit", "logistic_regression", "smote", 1)
+    assert worker_bytes(parse_spec(text.format(5), "s", "s"), other, data) < shallow
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from /proc")
+@pytest.mark.parametrize("model", ["logistic_regression", "xgboost"])
+def test_a_worker_takes_no_more_than_is_reckoned_with(model: str) -> None:
+    command = [sys.executable, "-m", "benchmarks.memory", "--model", model, "--technique", "smote", "--rows", "60000"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True)
+    _, _, base, peak, reckoned = told.stdout.split()
+    assert int(base) > 50
+    assert int(base) + int(peak) <= int(reckoned)

@@ -1,0 +1,220 @@
+"""The parts of resumption one by one: checkpoints, outbox, attempts, shards."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from job.console import Console
+from job.errors import ResultInvalid, StorageError, UsageError
+from job.executions import checkpoints
+from job.executions.attempts import Attempt, read_attempts, summarise_attempts
+from job.planning.items import items_of
+from job.planning.shards import Shard, deal, parse_shard, shard_from_environment
+from job.planning.spec import read_spec
+from job.running.outbox import Outbox, patiently
+from job.store import Store
+from job.training.search import Fit
+from job.training.unit import Unit
+
+UNIT = Unit("taiwan_credit", "mlp", "smote", 1)
+_places = st.tuples(st.integers(0, 500), st.integers(0, 9))
+_fits = st.builds(Fit, st.floats(0, 1), st.floats(0, 1e6))
+
+
+@given(st.dictionaries(_places, _fits, max_size=30))
+def test_a_checkpoint_brings_every_score_back_to_the_last_bit(fits: dict[tuple[int, int], Fit]) -> None:
+    assert checkpoints.decode(checkpoints.encode(UNIT, "f", fits), UNIT, "f") == fits
+
+
+@given(st.data())
+def test_no_damage_to_a_checkpoint_goes_unnoticed(data: st.DataObject) -> None:
+    fits = {(0, 0): Fit(0.7, 1.0), (1, 0): Fit(0.6, 2.0)}
+    whole = checkpoints.encode(UNIT, "f", fits)
+    at = data.draw(st.integers(0, len(whole) - 2))
+    broken = data.draw(
+        st.sampled_from([whole[:at], whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], b"", b"\xff\xfe", b"{}"])
+    )
+    with pytest.raises(ResultInvalid):
+        checkpoints.decode(broken, UNIT, "f")
+
+
+def test_a_checkpoint_of_another_unit_or_of_other_data_is_refused() -> None:
+    data = checkpoints.encode(UNIT, "f", {(0, 0): Fit(0.7, 1.0)})
+    with pytest.raises(ResultInvalid):
+        checkpoints.decode(data, dataclasses.replace(UNIT, seed=2), "f")
+    with pytest.raises(ResultInvalid):
+        checkpoints.decode(data, UNIT, "g")
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Storage:
+    """Takes writes, or does not."""
+
+    def __init__(self) -> None:
+        self.away = False
+        self.tries = 0
+        self.taken: list[str] = []
+
+    def write(self, what: str):  # type: ignore[no-untyped-def]
+        def do() -> None:
+            self.tries += 1
+            if self.away:
+                raise StorageError("away", "wait")
+            self.taken.append(what)
+
+        return do
+
+
+def outbox(clock: Clock, storage: Storage) -> Outbox:
+    box = Outbox(Console.silent(), clock, give_up_s=60)
+    box.send("first", storage.write("first"))
+    return box
+
+
+def test_writes_are_kept_in_order_while_the_storage_is_away_and_sent_when_it_is_back() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    storage.away = True
+    for name in "abc":
+        box.send(name, storage.write(name))
+    assert len(box) == 3
+    assert storage.tries == 2, "it is not asked again at every write"
+    storage.away = False
+    box.pump()
+    assert len(box) == 3, "it is not asked before its time"
+    clock.now += 1.5
+    box.pump()
+    assert storage.taken == ["first", "a", "b", "c"]
+    assert len(box) == 0
+
+
+def test_a_newer_write_takes_the_place_of_an_older_one() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    storage.away = True
+    box.send("a", storage.write("old"))
+    box.send("b", storage.write("b"))
+    box.send("a", storage.write("new"))
+    storage.away = False
+    box.pump(now=True)
+    assert storage.taken == ["first", "b", "new"]
+
+
+def test_pauses_grow_and_at_last_it_gives_up_and_says_what_is_lost() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    storage.away = True
+    box.send("a", storage.write("a"))
+    tried = []
+    with pytest.raises(StorageError, match=r"stayed away for \d+ s, 1 writes are lost: away"):
+        for _ in range(1000):
+            clock.now += 0.5
+            before = storage.tries
+            box.pump()
+            if storage.tries > before:
+                tried.append(clock.now)
+    pauses = [b - a for a, b in itertools.pairwise(tried)]
+    assert pauses == sorted(pauses)
+    assert pauses[-1] <= 30.5
+    assert clock.now - 100 >= 60
+
+
+def test_a_storage_that_never_answered_is_told_at_once() -> None:
+    storage = Storage()
+    storage.away = True
+    with pytest.raises(StorageError, match="away"):
+        Outbox(Console.silent(), Clock(), give_up_s=600).send("a", storage.write("a"))
+
+
+def test_a_question_is_asked_until_it_is_answered() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    answers = iter([StorageError("away", "wait"), StorageError("away", "wait"), 42])
+
+    def question() -> int:
+        answer = next(answers)
+        if isinstance(answer, StorageError):
+            raise answer
+        return answer
+
+    def sleep(seconds: float) -> None:
+        clock.now += seconds
+
+    assert patiently(question, box, sleep) == 42
+
+
+NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
+
+
+def attempt(number: int, start_min: float, alive_min: float, end: str | None, host: str = "a") -> Attempt:
+    times = [(NOW + timedelta(minutes=m)).isoformat() for m in (start_min, alive_min)]
+    return Attempt(str(number), *times, host, None, None, end, 0)  # type: ignore[arg-type]
+
+
+def test_attempts_tell_interruptions_kills_and_the_time_between() -> None:
+    found = summarise_attempts(
+        [
+            attempt(1, -60, -50, "interrupted"),
+            attempt(2, -48, -30, None),  # killed: nothing since
+            attempt(3, -20, -10, "failed"),
+            attempt(4, -2, -1, None),  # runs
+        ],
+        NOW,
+    )
+    assert (found.attempts, found.running, found.interrupted, found.killed) == (4, 1, 1, 1)
+    assert found.idle_seconds == (2 + 10) * 60
+
+
+def test_a_record_from_a_clock_that_was_set_back_is_left_out() -> None:
+    store = Store.open("memory:///")
+    for one in (attempt(1, -10, -20, "failed"), attempt(2, -5, -4, "complete")):
+        store.put(one.key("e"), one.encode())
+    store.put(attempt(3, 0, 0, None).key("e"), b"{damaged")
+    assert [one.id for one in read_attempts(store, "e")] == ["2"]
+
+
+def test_an_attempt_that_was_begun_again_on_the_same_machine_was_killed() -> None:
+    found = summarise_attempts([attempt(1, -3, -2, None), attempt(2, -1, 0, None)], NOW)
+    assert (found.running, found.killed) == (1, 1)
+    elsewhere = summarise_attempts([attempt(1, -3, -2, None), attempt(2, -1, 0, None, host="b")], NOW)
+    assert (elsewhere.running, elsewhere.killed) == (2, 0)
+
+
+@pytest.mark.parametrize("text", ["", "1", "0/3", "4/3", "a/b", "1/0", "-1/3", "1/99999"])
+def test_what_is_not_a_shard_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="such as 2/8"):
+        parse_shard(text)
+
+
+def test_a_shard_comes_from_the_setting_or_from_the_array_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shard_from_environment(None) is None
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_INDEX", "0")
+    with pytest.raises(UsageError, match="LDP_SHARD"):
+        shard_from_environment(None)
+    monkeypatch.setenv("AWS_BATCH_JOB_ARRAY_SIZE", "5")
+    assert shard_from_environment(None) == Shard(1, 5)
+    assert shard_from_environment("2/3") == Shard(2, 3)
+
+
+@settings(deadline=None)  # which would be wall time
+@given(st.integers(1, 40), st.randoms(use_true_random=False))
+def test_shards_share_out_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
+    items = items_of(read_spec("quick").units())
+    cost = {item: rng.choice([1.0, 1.0, 5.0, 30.0]) for item in items}
+    parts = [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
+    assert sorted(item for part in parts for item in part) == sorted(items)
+    assert parts == [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
+    loads = [sum(cost[item] for item in part) for part in parts]
+    assert max(loads) <= sum(loads) / count + max(cost.values()) + 1e-9

@@ -1,0 +1,133 @@
+"""Worker processes: every task has an outcome, also where its worker dies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from job.running.workers import Note, Outcome, WorkerPool, numeric_environment
+
+
+def plain() -> Callable[[object, Callable[[object], None]], object]:
+    def work(task: object, note: Callable[[object], None]) -> object:
+        if task == "notes":
+            for i in range(3):
+                note(i)
+        if task == "raise":
+            raise ValueError("on purpose")
+        if task == "kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if task == "exit":
+            os._exit(7)
+        if task == "sleep":
+            time.sleep(60)
+        if task == "environment":
+            return {name: os.environ.get(name) for name in numeric_environment()}
+        return (task, os.getpid())
+
+    return work
+
+
+def broken() -> Callable[[object, Callable[[object], None]], object]:
+    raise RuntimeError("no set-up")
+
+
+def outcomes_of(
+    pool: WorkerPool, tasks: Iterable[object], stopped: Callable[[], bool] = lambda: False
+) -> list[Outcome]:
+    return [event for event in pool.run(tasks, stopped) if isinstance(event, Outcome)]
+
+
+def test_notes_of_a_task_come_in_order_before_its_outcome() -> None:
+    with WorkerPool(1, plain, ()) as pool:
+        events = [event for event in pool.run(["notes"]) if event is not None]
+    assert [event.value for event in events[:3]] == [0, 1, 2]
+    assert all(isinstance(event, Note) for event in events[:3])
+    assert isinstance(events[3], Outcome)
+
+
+def test_every_task_comes_back_once() -> None:
+    with WorkerPool(2, plain, ()) as pool:
+        outcomes = outcomes_of(pool, range(20))
+    assert sorted(outcome.task for outcome in outcomes) == list(range(20))
+    assert all(outcome.value[0] == outcome.task for outcome in outcomes)
+    assert len({outcome.value[1] for outcome in outcomes}) == 2
+
+
+def test_a_task_that_raises_is_told_with_its_traceback_and_the_others_go_on() -> None:
+    with WorkerPool(1, plain, ()) as pool:
+        outcomes = {outcome.task: outcome for outcome in outcomes_of(pool, [1, "raise", 2])}
+    assert outcomes["raise"].error == "ValueError: on purpose"
+    assert "in work" in (outcomes["raise"].traceback or "")
+    assert outcomes[2].error is None
+
+
+@pytest.mark.parametrize(("task", "words"), [("kill", "memory ran out"), ("exit", "exit code 7")])
+def test_a_worker_that_dies_is_named_and_replaced(task: str, words: str) -> None:
+    with WorkerPool(1, plain, ()) as pool:
+        outcomes = {outcome.task: outcome for outcome in outcomes_of(pool, [1, task, 2])}
+    assert outcomes[task].killed
+    assert words in (outcomes[task].error or "")
+    assert outcomes[2].value[1] != outcomes[1].value[1]
+
+
+def test_a_setup_that_fails_is_an_outcome_too() -> None:
+    with WorkerPool(1, broken, ()) as pool:
+        (outcome,) = outcomes_of(pool, [1])
+    assert outcome.error == "RuntimeError: no set-up"
+
+
+def test_stopping_ends_workers_in_the_middle_of_a_task() -> None:
+    start = time.monotonic()
+    with WorkerPool(2, plain, ()) as pool:
+        outcomes = outcomes_of(pool, ["sleep", "sleep"], lambda: time.monotonic() - start > 1.0)
+        processes = [worker.process for worker in pool._workers]
+    assert outcomes == []
+    assert all(not process.is_alive() for process in processes)
+
+
+def test_workers_compute_with_one_thread_and_one_set_of_kernels() -> None:
+    before = dict(os.environ)
+    with WorkerPool(1, plain, ()) as pool:
+        (outcome,) = outcomes_of(pool, ["environment"])
+    assert outcome.value == numeric_environment()
+    assert dict(os.environ) == before
+    assert set(outcome.value.values()) <= {"1", "Haswell"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_workers_end_when_their_parent_is_killed(tmp_path: Path) -> None:
+    script = tmp_path / "parent.py"
+    script.write_text(
+        "import sys\n"
+        "from tests.job.running.test_workers import plain\n"
+        "from job.running.workers import WorkerPool\n"
+        "if __name__ == '__main__':\n"
+        "    with WorkerPool(1, plain, ()) as pool:\n"
+        "        for outcome in pool.run([1, 'sleep']):\n"
+        "            if outcome:\n"
+        "                print(outcome.value[1], flush=True)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path.cwd())}
+    with subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True, env=environment) as parent:
+        assert parent.stdout is not None
+        worker = int(parent.stdout.readline())
+        parent.kill()
+    deadline = time.monotonic() + 20
+    while _alive(worker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not _alive(worker)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
