@@ -20,8 +20,9 @@ from job.console import Console
 from job.data.processed import ProcessedInfo
 from job.executions.attempts import Attempt
 from job.executions.executions import Identity, create_next
-from job.planning.costs import item_cpu_seconds
+from job.planning.costs import item_costs
 from job.planning.items import items_of
+from job.planning.searches import Searches
 from job.planning.spec import read_spec
 from job.running.flight import Flight, Task
 from job.running.outbox import Outbox
@@ -86,7 +87,8 @@ def seconds_per_save(store: Store, fits: int) -> float:
 def main() -> None:
     spec = read_spec("default")
     units = [unit for unit in spec.units() if unit.dataset == "taiwan_credit"]
-    total_s = sum(item_cpu_seconds(spec, item, TAIWAN) for item in items_of(units))
+    costs = item_costs(Searches(spec), items_of(units), {"taiwan_credit": TAIWAN})
+    total_s = sum(cost.cpu_seconds for cost in costs.values())
     fits, largest = sum(spec.fits(unit) for unit in units), max(spec.fits(unit) for unit in units)
     note_s = seconds_per_note(NOTES)
     with tempfile.TemporaryDirectory() as place:

@@ -7,14 +7,14 @@ about two. What a search shares (:mod:`job.training.fitting`) is counted once.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from job.data.processed import ProcessedInfo
 from job.planning.items import Item
-from job.planning.spec import Spec
-from job.training.candidates import CEILINGS, Candidate, ModelName, candidates, families, key_of, without_weight
-from job.training.techniques import Sampler, chain, sampler_of
-from job.training.unit import Unit
+from job.planning.searches import Search, Searches
+from job.training.candidates import Candidate, ModelName
+from job.training.techniques import Sampler, Technique, chain
 
 # CPU seconds of one fit for each 1,000 training rows of 26 features; trees and rounds multiply. Rows are those of a
 # fold after resampling, at a default rate of about 0.2.
@@ -31,56 +31,88 @@ _OVERHEAD_S = 0.01  # a fit on next to no rows
 _TOMEK_S = 2.0  # neighbours of every row among 26,000 rows
 
 
-def unit_cpu_seconds(spec: Spec, unit: Unit, info: ProcessedInfo) -> float:
-    """Estimate the CPU seconds of a unit that runs alone."""
-    return item_cpu_seconds(spec, (unit,), info)
+@dataclass(frozen=True)
+class UnitCost:
+    """A unit's part of what its work item is expected to cost, in CPU seconds.
+
+    Attributes
+    ----------
+    fits : tuple of float
+        For each candidate its share of the fit that serves it, and of the fold's preparation; on one fold.
+    refit : float
+        What is left when the search is done: the winner fitted again.
+    folds : int
+    """
+
+    fits: tuple[float, ...]
+    refit: float
+    folds: int
+
+    @property
+    def cpu_seconds(self) -> float:
+        """The whole part."""
+        return self.folds * sum(self.fits) + self.refit
 
 
-def item_cpu_seconds(spec: Spec, item: Item, info: ProcessedInfo) -> float:
-    """Estimate the CPU seconds of a work item, what its units share counted once."""
-    return sum(_batch(spec, units, sampler, info) for sampler, units in _by_sampler(item).items())
+@dataclass(frozen=True)
+class ItemCost:
+    """What a work item is expected to cost, what its units share counted once and dealt out among them.
+
+    Attributes
+    ----------
+    units : dict of technique to UnitCost
+        An item has one unit of each technique.
+    cpu_seconds : float
+    """
+
+    units: Mapping[Technique, UnitCost]
+    cpu_seconds: float
 
 
-def distinct_fits(spec: Spec, item: Item) -> int:
-    """Return how many fits a work item makes in its search at most: those that nothing else gives."""
-    batches = _by_sampler(item).values()
-    return sum(len(_fits(item[0].model, _points(spec, units))) for units in batches) * spec.protocol.folds
+def item_cost(searches: Searches, item: Item, info: ProcessedInfo) -> ItemCost:
+    """Estimate what a work item costs on a dataset."""
+    units: dict[Technique, UnitCost] = {}
+    for search in searches.of(item):
+        units |= _search_cost(searches, search, info)
+    return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
 
 
-def _by_sampler(item: Item) -> dict[Sampler, list[Unit]]:
-    samplers: dict[Sampler, list[Unit]] = {}
-    for unit in item:
-        samplers.setdefault(sampler_of(unit.technique), []).append(unit)
-    return samplers
+def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, ProcessedInfo]) -> dict[Item, ItemCost]:
+    """Estimate what work items cost; those that differ in their seed alone are reckoned once.
 
-
-def _batch(spec: Spec, units: list[Unit], sampler: Sampler, info: ProcessedInfo) -> float:
-    model, folds = units[0].model, spec.protocol.folds
-    rows = info.rows * (1 - spec.protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
-    fits = _fits(model, _points(spec, units))
-    each = [
-        _PER_1000_ROWS[model] * relative_cost(model, fit, sampler) * rows / 1000 * info.features / 26 + _OVERHEAD_S
-        for fit in fits
-    ]
-    refits = len(units) * sum(each) / len(each)
-    resampling = (rows / 26_000) ** 2 * _TOMEK_S * (folds + 1) if "smote_tomek" in chain(sampler) else 0.0
-    return folds * sum(each) + refits + resampling
-
-
-def _points(spec: Spec, units: Iterable[Unit]) -> list[Candidate]:
-    """Return the distinct candidates that units on the same rows search."""
+    Parameters
+    ----------
+    infos : mapping of dataset to ProcessedInfo
+    """
+    known: dict[tuple[str, ModelName, tuple[Technique, ...]], ItemCost] = {}
     found = {}
-    for unit in units:
-        for point in candidates(spec.grid(unit)):
-            distinct = without_weight(unit.model, point)
-            found[key_of(distinct)] = distinct
-    return list(found.values())
+    for item in items:
+        alike = item[0].dataset, item[0].model, tuple(unit.technique for unit in item)
+        if alike not in known:
+            known[alike] = item_cost(searches, item, infos[item[0].dataset])
+        found[item] = known[alike]
+    return found
 
 
-def _fits(model: ModelName, points: list[Candidate]) -> list[Candidate]:
-    """Return the candidates that have to be fitted for all of them: the largest of each family."""
-    # Whether a fit converges below its max_iter shows when it is made; mostly it does.
-    return [family[0] if model in CEILINGS else family[-1] for family in families(model, points)]
+def distinct_fits(searches: Searches, item: Item) -> int:
+    """Return how many fits a work item makes in its search at most: those that nothing else gives."""
+    return sum(len(search.families) for search in searches.of(item)) * searches.spec.protocol.folds
+
+
+def _search_cost(searches: Searches, search: Search, info: ProcessedInfo) -> dict[Technique, UnitCost]:
+    protocol, sampler = searches.spec.protocol, search.sampler
+    folds = protocol.folds
+    rows = info.rows * (1 - protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
+    scale = _PER_1000_ROWS[search.model] * rows / 1000 * info.features / 26
+    each = [scale * relative_cost(search.model, one.fitted, sampler) + _OVERHEAD_S for one in search.families]
+    resampling = (rows / 26_000) ** 2 * _TOMEK_S if "smote_tomek" in chain(sampler) else 0.0  # of one fold
+    members = sum(len(family.members) for family in search.families)
+    fits = {technique: [0.0] * len(points) for technique, points in search.points.items()}
+    for family, cost in zip(search.families, each, strict=True):
+        for technique, candidate in family.members:
+            fits[technique][candidate] = cost / len(family.members) + resampling / members
+    refit = sum(each) / len(each) + resampling / len(fits)
+    return {technique: UnitCost(tuple(costs), refit, folds) for technique, costs in fits.items()}
 
 
 def relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:

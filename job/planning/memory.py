@@ -7,11 +7,12 @@ every model need less, but for what the trees of a forest take up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from job.data.processed import ProcessedInfo
-from job.planning.spec import Spec
-from job.training.candidates import Candidate, candidates
+from job.planning.items import Item
+from job.planning.searches import Searches
+from job.training.candidates import Candidate
 from job.training.techniques import sampler_of
 from job.training.unit import Unit
 
@@ -24,14 +25,23 @@ _NODES_PER_ROW = 0.31  # of a fully grown tree
 _LEAVES_PER_ROW = 0.65  # nodes, times the least number of rows in a leaf
 
 
-def worker_bytes(spec: Spec, unit: Unit, info: ProcessedInfo) -> int:
+def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     """Estimate the private memory of a worker while it runs a unit, in bytes."""
     size = 4 * info.rows * info.features
-    rows = info.rows * (1 - spec.protocol.test_share) * (2 if sampler_of(unit.technique).startswith("smote") else 1)
+    rows = (
+        info.rows
+        * (1 - searches.spec.protocol.test_share)
+        * (2 if sampler_of(unit.technique).startswith("smote") else 1)
+    )
     forest = 0.0
     if unit.model == "random_forest":
-        forest = max(_forest_bytes(candidate, rows) for candidate in candidates(spec.grid(unit)))
+        forest = max(_forest_bytes(candidate, rows) for candidate in searches.points(unit))
     return int(WORKER + PEAK * size + forest)
+
+
+def item_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
+    """Estimate the private memory of a worker while it runs a work item, in bytes."""
+    return max(worker_bytes(searches, unit, info) for unit in item)
 
 
 def _forest_bytes(candidate: Candidate, rows: float) -> float:
@@ -42,11 +52,11 @@ def _forest_bytes(candidate: Candidate, rows: float) -> float:
     return _NODE * nodes * (trees if isinstance(trees, int) else 100)
 
 
-def run_bytes(spec: Spec, units: Iterable[Unit], infos: dict[str, ProcessedInfo], workers: int) -> int:
+def run_bytes(searches: Searches, units: Iterable[Unit], infos: Mapping[str, ProcessedInfo], workers: int) -> int:
     """Estimate the peak memory of a run in bytes: its processes, and the largest dataset while it is handed out."""
     units = list(units)
     largest = max((4 * info.rows * info.features for info in infos.values()), default=0)
-    each = max((worker_bytes(spec, unit, infos[unit.dataset]) for unit in units), default=0)
+    each = max((worker_bytes(searches, unit, infos[unit.dataset]) for unit in units), default=0)
     return PARENT + largest + workers * each
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from job.data.processed import describe_processed
+from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
-from job.planning.costs import distinct_fits, item_cpu_seconds
-from job.planning.items import items_of
+from job.planning.costs import ItemCost, distinct_fits, item_costs
+from job.planning.items import Item, items_of
 from job.planning.memory import MIB, run_bytes
+from job.planning.searches import Searches
 from job.planning.spec import Spec
 from job.store import Store
 from job.training.unit import Unit
@@ -33,6 +34,12 @@ class Plan:
         About; see :mod:`job.planning.costs`.
     memory_mib : float
         About, with `workers` processes.
+    searches : Searches
+        What the work items search.
+    infos : dict of dataset to ProcessedInfo
+        The processed data of the datasets that are run.
+    costs : dict of Item to ItemCost
+        The work items, in the order of their first units, and what each is expected to cost.
     """
 
     units: tuple[Unit, ...]
@@ -42,6 +49,9 @@ class Plan:
     cpu_hours: float
     memory_mib: float
     workers: int
+    searches: Searches
+    infos: dict[str, ProcessedInfo]
+    costs: dict[Item, ItemCost]
 
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""
@@ -97,13 +107,17 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     left_out = {name: f"no processed data (ldp data process {name})" for name in missing}
     left_out |= {name: "not asked for" for name in spec.datasets if name not in wanted}
     units = tuple(unit for unit in spec.units() if unit.dataset in ready)
-    items = items_of(units)
+    searches = Searches(spec)
+    costs = item_costs(searches, items_of(units), ready)
     return Plan(
         units,
         left_out,
         sum(spec.fits(unit) for unit in units),
-        sum(distinct_fits(spec, item) + len(item) for item in items),
-        sum(item_cpu_seconds(spec, item, ready[item[0].dataset]) for item in items) / 3600,
-        run_bytes(spec, units, ready, workers) / MIB,
+        sum(distinct_fits(searches, item) + len(item) for item in costs),
+        sum(cost.cpu_seconds for cost in costs.values()) / 3600,
+        run_bytes(searches, units, ready, workers) / MIB,
         workers,
+        searches,
+        ready,
+        costs,
     )

@@ -32,10 +32,20 @@ SIGN_OF_LIFE_S = 60.0
 
 @dataclass(frozen=True)
 class Task:
-    """A work item to run, and the fits of its units that earlier attempts saved."""
+    """A work item to run.
+
+    Attributes
+    ----------
+    units : Item
+    known : dict of Unit to dict of Place to Fit
+        The fits that earlier attempts saved.
+    memory : int
+        How many bytes of private memory its worker is expected to need.
+    """
 
     units: Item
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
+    memory: int = 0
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from job.data.processed import ProcessedInfo, load_processed
 from job.errors import ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
-from job.planning.memory import MIB, worker_bytes, workers_that_fit
+from job.planning.memory import MIB, workers_that_fit
 from job.planning.shards import Shard
 from job.running.flight import Failed, FitMade, Made, ScratchFull, Task
 from job.running.machine import available_bytes
@@ -171,15 +171,15 @@ class Processes(AbstractContextManager["Processes"]):
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
-            count = self._count(units)
+            count = self._count()
             self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,)))
             self._stack = self._stack.pop_all()
         return self
 
-    def _count(self, units: Sequence[Unit]) -> int:
+    def _count(self) -> int:
         """Return how many workers to start: no more than there are work items, nor than fit into the memory."""
         asked = min(self._options.workers, len(self._tasks))
-        each = max(worker_bytes(self._execution.spec, unit, self._infos[unit.dataset]) for unit in units)
+        each = max(task.memory for task in self._tasks)
         available = available_bytes()
         count = workers_that_fit(asked, each, available)
         free = "unknown" if available is None else f"{available / MIB:,.0f} MiB"

@@ -6,22 +6,22 @@ import functools
 import signal
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from job.arrays import Device
 from job.console import Console
-from job.data.processed import ProcessedInfo, describe_processed
-from job.errors import Interrupted, ProcessedDataInvalid, UsageError
+from job.errors import Interrupted, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
 from job.executions.resolve import resolve
 from job.executions.verify import verify
-from job.planning.costs import item_cpu_seconds
-from job.planning.items import Item, items_of
+from job.planning.costs import item_costs
+from job.planning.items import items_of
+from job.planning.memory import item_bytes
 from job.planning.plan import Plan, plan
 from job.planning.shards import deal
 from job.planning.spec import Spec
@@ -113,38 +113,29 @@ def run_experiment(
     outbox = Outbox(console, means.clock, options.give_up_s)
     ask = functools.partial(patiently, outbox=outbox, sleep=means.sleep)
     planned: Plan = ask(lambda: plan(store, spec, only=only, workers=options.workers))
-    infos = ask(lambda: _describe(store, planned))
-    items = items_of(planned.units)
+    items = tuple(planned.costs)
     if options.shard is not None:
-        items = deal(items, lambda item: item_cpu_seconds(spec, item, infos[item[0].dataset]), options.shard)
+        items = deal(items, lambda item: planned.costs[item].cpu_seconds, options.shard)
     units = tuple(unit for item in items for unit in item)
     execution: Execution = ask(
-        lambda: resolve(store, spec, device, infos, execution_id=execution_id, skip_resume=skip_resume, console=console)
+        lambda: resolve(
+            store, spec, device, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
+        )
     )
     for name, reason in planned.left_out.items():
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
-    run = _Run(store, execution, infos, options, console, means, outbox)
+    run = _Run(store, execution, planned, options, console, means, outbox)
     run.everything(units)
     present = len(units) - len(run.failures)
     return RunReport(execution, run.finished, present, len(units), run.failures, planned.left_out, run.fits)
-
-
-def _describe(store: Store, planned: Plan) -> dict[str, ProcessedInfo]:
-    infos = {}
-    for name in dict.fromkeys(unit.dataset for unit in planned.units):
-        info = describe_processed(store, name)
-        if info is None:
-            raise ProcessedDataInvalid(f"the processed data of {name} went away", f"Run `ldp data process {name}`.")
-        infos[name] = info
-    return infos
 
 
 @dataclass
 class _Run:
     store: Store
     execution: Execution
-    infos: Mapping[str, ProcessedInfo]
+    planned: Plan
     options: Options
     console: Console
     means: Means
@@ -185,13 +176,21 @@ class _Run:
         """Run units until they are done, or somebody asks to stop."""
         if not units:
             return
-        prints = {name: info.fingerprint for name, info in self.infos.items()}
+        infos = self.planned.infos
+        prints = {name: info.fingerprint for name, info in infos.items()}
         known = self.ask(lambda: checkpoints.load(self.store, self.execution, units, prints, self.console))
         prefix = failures_prefix(self.execution.id)
         failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
         # The longest first: what is left over at the end, while other workers have nothing to do, is short.
-        items = sorted(items_of(units), key=self._cost, reverse=True)
-        tasks = tuple(Task(item, {unit: known[unit] for unit in item if unit in known}) for item in items)
+        costs = item_costs(self.planned.searches, items_of(units), infos)
+        tasks = tuple(
+            Task(
+                item,
+                {unit: known[unit] for unit in item if unit in known},
+                item_bytes(self.planned.searches, item, infos[item[0].dataset]),
+            )
+            for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
+        )
         if known:
             saved = sum(len(fits) for fits in known.values())
             self.console.info(
@@ -205,7 +204,7 @@ class _Run:
             )  # fmt: skip
             self._watch_notices(stack, stop, flight)
             pool = stack.enter_context(
-                self.means.pool(self.store, self.execution, tasks, self.options, self.infos, self.console)
+                self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console)
             )
             progress = stack.enter_context(self.console.progress(self.execution.id, len(units)))
             flight.begin(tasks, failed)
@@ -226,9 +225,6 @@ class _Run:
                     "Run the same command again to resume.",
                     stop.exit_code,
                 )
-
-    def _cost(self, item: Item) -> float:
-        return item_cpu_seconds(self.execution.spec, item, self.infos[item[0].dataset])
 
     def _events(
         self, pool: Pool, tasks: tuple[Task, ...], stop: Stop, flight: Flight, advance: Callable[[], None]
@@ -263,7 +259,9 @@ class _Run:
                 units = tuple(unit for unit in event.task.units if unit in left)
                 if units and event.killed and not alone:
                     self.console.warning("worker_killed", f"{_names(units)}: {event.error}; trying again alone")
-                    killed.append(Task(units, {unit: flight.fits_of(unit) for unit in units}))
+                    killed.append(
+                        replace(event.task, units=units, known={unit: flight.fits_of(unit) for unit in units})
+                    )
                     continue
                 for unit in units:
                     flight.fail(unit, event.error, event.traceback)

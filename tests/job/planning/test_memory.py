@@ -10,6 +10,7 @@ import pytest
 
 from job.data.processed import ProcessedInfo
 from job.planning.memory import WORKER, worker_bytes, workers_that_fit
+from job.planning.searches import Searches
 from job.planning.spec import parse_spec
 from job.training.unit import Unit
 from tests.specs import TINY
@@ -32,13 +33,16 @@ def info(rows: int, features: int) -> ProcessedInfo:
 
 
 def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:
-    text = TINY + "\n[models.random_forest.grid]\nn_estimators = 200\nmax_depth = {}\n"
+    def searches(depth: int) -> Searches:
+        grid = f"\n[models.random_forest.grid]\nn_estimators = 200\nmax_depth = {depth}\n"
+        return Searches(parse_spec(TINY + grid, "s", "s"))
+
     unit = Unit("taiwan_credit", "random_forest", "smote", 1)
     data = info(1_000_000, 40)
-    deep, shallow = (worker_bytes(parse_spec(text.format(d), "s", "s"), unit, data) for d in (30, 5))
+    deep, shallow = (worker_bytes(searches(d), unit, data) for d in (30, 5))
     assert deep > shallow > WORKER + 3 * 4 * 40_000_000
     other = Unit("taiwan_credit", "logistic_regression", "smote", 1)
-    assert worker_bytes(parse_spec(text.format(5), "s", "s"), other, data) < shallow
+    assert worker_bytes(searches(5), other, data) < shallow
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from /proc")

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from job.console import Console
-from job.planning.costs import item_cpu_seconds
+from job.planning.costs import item_cost
 from job.planning.items import items_of
+from job.planning.searches import Searches
 from job.planning.spec import Spec
 from job.running.flight import FitMade, Task
 from job.running.processes import Options, Processes
@@ -91,6 +92,6 @@ def test_units_whose_worker_is_killed_twice_fail_by_name_and_the_others_finish(
 def test_the_longest_items_start_first(store: Store, tiny: Spec, tmp_path: Path) -> None:
     _, pool = run_killing(store, tiny, tmp_path, times=0)
     data = info(500, 26)
-    costs = [item_cpu_seconds(tiny, task.units, data) for task in pool.begun]
+    costs = [item_cost(Searches(tiny), task.units, data).cpu_seconds for task in pool.begun]
     assert costs == sorted(costs, reverse=True)
     assert len(set(costs)) > 1
