@@ -7,66 +7,15 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
+from job.progress import BarProgress, LineProgress, Progress, bar_of
+
 Level = Literal["info", "warning", "error"]
 _STYLES: dict[Level, str] = {"info": "", "warning": "yellow", "error": "bold red"}
-
-
-class Progress:
-    """How far a piece of work is. Made by :meth:`Console.progress`."""
-
-    def __init__(self, total: int) -> None:
-        self.total = total
-        self.done = 0
-
-    def advance(self, steps: int = 1) -> None:
-        """Say that `steps` more are done."""
-        self.done += steps
-
-
-class _BarProgress(Progress):
-    def __init__(self, total: int, bar: Any, task: Any) -> None:
-        super().__init__(total)
-        self._bar = bar
-        self._task = task
-        self._start = time.monotonic()
-
-    def advance(self, steps: int = 1) -> None:
-        super().advance(steps)
-        minutes = (time.monotonic() - self._start) / 60
-        self._bar.update(self._task, completed=self.done, rate=f"{self.done / max(minutes, 1e-9):.1f}/min")
-
-
-class _LineProgress(Progress):
-    """One line whenever `interval_s` seconds have passed, and one at the end."""
-
-    def __init__(self, total: int, console: Console, what: str, interval_s: float) -> None:
-        super().__init__(total)
-        self._console = console
-        self._what = what
-        self._interval_s = interval_s
-        self._start = self._last = time.monotonic()
-
-    def advance(self, steps: int = 1) -> None:
-        super().advance(steps)
-        now = time.monotonic()
-        if now - self._last >= self._interval_s or self.done == self.total:
-            self._last = now
-            rate = self.done / max(now - self._start, 1e-9)
-            left_s = (self.total - self.done) / rate if rate > 0 else None
-            self._console.info(
-                "progress",
-                f"{self._what}: {self.done} of {self.total}",
-                done=self.done,
-                total=self.total,
-                per_minute=round(60 * rate, 2),
-                eta_s=None if left_s is None else round(left_s),
-            )
 
 
 class Console:
@@ -109,25 +58,19 @@ class Console:
         self._say("error", event, message, fields)
 
     @contextmanager
-    def progress(self, what: str, total: int, interval_s: float = 10.0) -> Iterator[Progress]:
-        """Show how far `total` steps of `what` are, with rate and time left, while the block runs."""
-        if self.json or not self.terminal:
-            yield _LineProgress(total, self, what, interval_s)
-            return
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-        from rich.progress import Progress as Bar
+    def progress(self, what: str, interval_s: float = 10.0) -> Iterator[Progress]:
+        """Show how far `what` is, with what is running and the time left, while the block runs.
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(elapsed_when_finished=False),
-        )
-        with Bar(*columns, console=self._terminal(), transient=True) as bar:
-            yield _BarProgress(total, bar, bar.add_task(what, total=total, rate=""))
+        Parameters
+        ----------
+        interval_s : float
+            How often to say so where there is no terminal.
+        """
+        if self.json or not self.terminal:
+            yield LineProgress(self.info, what, interval_s)
+            return
+        with bar_of(self._terminal()) as bar:
+            yield BarProgress(bar, what)
 
     def _say(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
         if self.json:

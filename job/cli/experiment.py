@@ -179,6 +179,7 @@ def status(
     """Say how far an execution is: units done, failed and left."""
     from job.cli.tables import print_table
     from job.executions.status import choose_execution, status
+    from job.progress import duration
 
     context = open_context()
     found = status(context.store, choose_execution(context.store, execution_id, spec))
@@ -197,6 +198,14 @@ def status(
             for one in found.datasets
         ],
     )  # fmt: skip
+    outlook = found.outlook
+    if outlook.running:
+        typer.echo(
+            f"{outlook.share:.0%} of the work, about {duration(outlook.eta_s)} left; "
+            f"running {', '.join(outlook.running)}"
+        )
+    elif not found.complete:
+        typer.echo(f"{outlook.share:.0%} of the work; nothing is running")
     attempts = found.attempts
     typer.echo(
         f"{attempts.attempts} attempts: {attempts.running} running, {attempts.interrupted} interrupted, "

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
 from job.store import Store, attempts_prefix
 
@@ -34,6 +34,8 @@ class Attempt:
     host, job, shard : str or None
     finished : int
         Units it finished.
+    outlook : dict or None
+        How far it was at its last sign of life: :meth:`job.progress.Outlook.as_json`.
     """
 
     id: str
@@ -44,6 +46,7 @@ class Attempt:
     shard: str | None = None
     end: End | None = None
     finished: int = 0
+    outlook: dict[str, Any] | None = None
 
     @classmethod
     def begin(cls, shard: str | None = None) -> Attempt:
@@ -54,10 +57,10 @@ class Attempt:
         named = f"{job} attempt {number}" if job and number else job
         return cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
 
-    def now(self, finished: int, end: End | None = None) -> Attempt:
+    def now(self, finished: int, end: End | None = None, outlook: dict[str, Any] | None = None) -> Attempt:
         """Return the record with a new sign of life."""
         alive = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return replace(self, alive=alive, finished=finished, end=end)
+        return replace(self, alive=alive, finished=finished, end=end, outlook=outlook)
 
     def key(self, execution_id: str) -> str:
         """Return where it is kept."""
@@ -100,12 +103,21 @@ def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
     return sorted(found, key=lambda attempt: attempt.started)
 
 
+def running_attempts(attempts: Iterable[Attempt], now: datetime) -> list[Attempt]:
+    """Return the attempts that are alive: without an end, heard of lately, and not begun anew since."""
+    attempts = list(attempts)
+    return [a for a in attempts if a.end is None and not (_is_silent(a, now) or _has_successor(a, attempts))]
+
+
+def _is_silent(attempt: Attempt, now: datetime) -> bool:
+    return now - datetime.fromisoformat(attempt.alive) > SILENT_AFTER
+
+
 def summarise_attempts(attempts: Iterable[Attempt], now: datetime) -> AttemptSummary:
     """Count attempts, and the time that went by between those that were stopped and the next."""
     attempts = list(attempts)
-    silent = [a for a in attempts if a.end is None and now - datetime.fromisoformat(a.alive) > SILENT_AFTER]
-    superseded = [a for a in attempts if a.end is None and a not in silent and _has_successor(a, attempts)]
-    killed = [*silent, *superseded]
+    running = running_attempts(attempts, now)
+    killed = [attempt for attempt in attempts if attempt.end is None and attempt not in running]
     interrupted = [attempt for attempt in attempts if attempt.end == "interrupted"]
     idle = 0.0
     for stopped in (*killed, *interrupted):
@@ -113,8 +125,7 @@ def summarise_attempts(attempts: Iterable[Attempt], now: datetime) -> AttemptSum
         if later:
             begun = min(datetime.fromisoformat(a.started) for a in later)
             idle += (begun - datetime.fromisoformat(stopped.alive)).total_seconds()
-    running = sum(attempt.end is None for attempt in attempts) - len(killed)
-    return AttemptSummary(len(attempts), running, len(interrupted), len(killed), idle)
+    return AttemptSummary(len(attempts), len(running), len(interrupted), len(killed), idle)
 
 
 def _has_successor(attempt: Attempt, attempts: Iterable[Attempt]) -> bool:

@@ -13,6 +13,8 @@ from job.errors import ExecutionMismatch, ExecutionNotFound
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
 from job.executions.executions import Execution, bound, list_executions, load_execution, present_results
+from job.executions.outlook import execution_outlook
+from job.progress import Outlook
 from job.store import Store, failures_prefix, manifest_key
 
 
@@ -49,6 +51,7 @@ class ExecutionStatus:
     datasets: tuple[DatasetStatus, ...]
     failures: tuple[tuple[str, str], ...]
     attempts: AttemptSummary
+    outlook: Outlook
 
     def as_json(self) -> dict[str, Any]:
         """Return the status as plain JSON values."""
@@ -56,6 +59,7 @@ class ExecutionStatus:
             **asdict(self),
             "created": self.created.isoformat(timespec="seconds"),
             "failures": [{"unit": unit, "error": error} for unit, error in self.failures],
+            "outlook": self.outlook.as_json(),
         }
 
 
@@ -75,11 +79,14 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
     begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
     in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
-    for dataset in execution.spec.datasets:
-        binding = bound(store, execution, dataset)
+    bindings = {name: bound(store, execution, name) for name in execution.spec.datasets}
+    for dataset, binding in bindings.items():
         synthetic = None if binding is None else bool(binding.get("synthetic"))
         counts = done[dataset], in_flight[dataset], failed[dataset]
         datasets.append(DatasetStatus(dataset, *counts, total[dataset] - sum(counts), total[dataset], synthetic))
+    now, attempts = datetime.now(UTC), read_attempts(store, execution.id)
+    known = {name: binding for name, binding in bindings.items() if binding is not None}
+    outlook = execution_outlook(execution.spec, present, known, attempts, now)
     manifest = store.info(manifest_key(execution.id))
     if manifest is None:
         raise ExecutionNotFound(f"the execution {execution.id} went away", "See `ldp experiment list`.")
@@ -96,7 +103,8 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
         done.total() == total.total(),
         tuple(datasets),
         tuple(failures),
-        summarise_attempts(read_attempts(store, execution.id), datetime.now(UTC)),
+        summarise_attempts(attempts, now),
+        outlook,
     )
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
-from job.data.processed import ProcessedInfo
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.training.candidates import Candidate, ModelName
@@ -69,7 +69,19 @@ class ItemCost:
     cpu_seconds: float
 
 
-def item_cost(searches: Searches, item: Item, info: ProcessedInfo) -> ItemCost:
+class Shape(Protocol):
+    """How large a dataset is; :class:`~job.data.processed.ProcessedInfo` tells."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows it has."""
+
+    @property
+    def features(self) -> int:
+        """How many features it has."""
+
+
+def item_cost(searches: Searches, item: Item, info: Shape) -> ItemCost:
     """Estimate what a work item costs on a dataset."""
     units: dict[Technique, UnitCost] = {}
     for search in searches.of(item):
@@ -77,12 +89,12 @@ def item_cost(searches: Searches, item: Item, info: ProcessedInfo) -> ItemCost:
     return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
 
 
-def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, ProcessedInfo]) -> dict[Item, ItemCost]:
+def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, Shape]) -> dict[Item, ItemCost]:
     """Estimate what work items cost; those that differ in their seed alone are reckoned once.
 
     Parameters
     ----------
-    infos : mapping of dataset to ProcessedInfo
+    infos : mapping of dataset to Shape
     """
     known: dict[tuple[str, ModelName, tuple[Technique, ...]], ItemCost] = {}
     found = {}
@@ -99,7 +111,7 @@ def distinct_fits(searches: Searches, item: Item) -> int:
     return sum(len(search.families) for search in searches.of(item)) * searches.spec.protocol.folds
 
 
-def _search_cost(searches: Searches, search: Search, info: ProcessedInfo) -> dict[Technique, UnitCost]:
+def _search_cost(searches: Searches, search: Search, info: Shape) -> dict[Technique, UnitCost]:
     protocol, sampler = searches.spec.protocol, search.sampler
     folds = protocol.folds
     rows = info.rows * (1 - protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]

@@ -22,6 +22,7 @@ from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
 from job.executions.results import commit, encode
 from job.planning.items import Item
+from job.progress import Outlook
 from job.running.outbox import Outbox
 from job.store import Store, failure_key
 from job.training.search import Fit, Place
@@ -46,6 +47,13 @@ class Task:
     units: Item
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
     memory: int = 0
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A worker has begun with a work item, or with what is left of one."""
+
+    units: Item
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,7 @@ class ScratchFull:
     """A prepared fold found no room in the scratch directory."""
 
 
-News: TypeAlias = "FitMade | Made | Failed | ScratchFull"
+News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull"
 """What workers tell of units."""
 
 
@@ -102,6 +110,8 @@ class Flight:
         Monotonic seconds.
     checkpoint_s : float
         How often a unit's fits are saved, at most.
+    outlook : callable, optional
+        Tells how far the run is, for the record of the attempt.
     """
 
     def __init__(
@@ -114,6 +124,7 @@ class Flight:
         console: Console,
         clock: Callable[[], float],
         checkpoint_s: float,
+        outlook: Callable[[], Outlook] | None = None,
     ) -> None:
         self._store = store
         self._execution = execution
@@ -123,6 +134,7 @@ class Flight:
         self._console = console
         self._clock = clock
         self._checkpoint_s = checkpoint_s
+        self._outlook = outlook
         self._unfinished: dict[Unit, _Unfinished] = {}
         self._with_checkpoint: set[Unit] = set()
         self._failed_before: set[str] = set()
@@ -257,7 +269,8 @@ class Flight:
 
     def _sign(self, end: End | None) -> None:
         self._alive_at = self._clock()
-        self._attempt = self._attempt.now(self.finished, end)
+        outlook = None if self._outlook is None else self._outlook().as_json()
+        self._attempt = self._attempt.now(self.finished, end, outlook)
         key, data = self._attempt.key(self._execution.id), self._attempt.encode()
         self._outbox.send(key, lambda: self._store.put(key, data))
 

@@ -22,11 +22,12 @@ from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, workers_that_fit
 from job.planning.shards import Shard
-from job.running.flight import Failed, FitMade, Made, ScratchFull, Task
+from job.running.flight import Begun, Failed, FitMade, Made, ScratchFull, Task
 from job.running.machine import available_bytes
 from job.running.scratch import scratch_directory
 from job.running.workers import Outcome, WorkerPool
 from job.store import Store
+from job.training import models
 from job.training import unit as training
 from job.training.candidates import Grid, ModelName
 from job.training.preparation import FoldCache
@@ -83,7 +84,8 @@ class _Setup:
         data: dict[str, tuple[Array, Array]] = {}
 
         def make(task: Task, note: Callable[[Any], None]) -> None:
-            dataset = task.units[0].dataset
+            dataset, model = task.units[0].dataset, task.units[0].model
+            models.load_libraries(model)
             if dataset not in data:
                 X = np.load(self.scratch / f"{dataset}_X.npy", mmap_mode="r")
                 data[dataset] = (X, np.load(self.scratch / f"{dataset}_y.npy"))
@@ -110,6 +112,7 @@ class _Item:
 
     def run(self) -> None:
         """Run the units together; where that raises, those that are left one by one, so that each fails for itself."""
+        self.note(Begun(self.task.units))
         left = list(self.task.units)
         if len(left) > 1:
             with suppress(Exception):

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from job.arrays import Device
@@ -20,17 +20,19 @@ from job.executions.executions import Execution, present_results
 from job.executions.resolve import resolve
 from job.executions.verify import verify
 from job.planning.costs import item_costs
+from job.planning.forecast import Forecast
 from job.planning.items import items_of
 from job.planning.memory import item_bytes
 from job.planning.plan import Plan, plan
 from job.planning.shards import deal
 from job.planning.spec import Spec
-from job.running.flight import Failed, FitMade, Flight, Made, News, Task
+from job.running.dispatch import Dispatch
+from job.running.flight import Flight, Task
 from job.running.notice import metadata_endpoint, watch_notices
 from job.running.outbox import Outbox, patiently
 from job.running.processes import Options, Pool, Processes
 from job.running.signals import FLUSH_S, Stop, watch_signals
-from job.running.workers import Note, Outcome
+from job.running.track import Track
 from job.store import Store, failures_prefix
 from job.training.unit import Unit
 
@@ -125,8 +127,8 @@ def run_experiment(
     for name, reason in planned.left_out.items():
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
-    run = _Run(store, execution, planned, options, console, means, outbox)
-    run.everything(units)
+    run = _Run(store, execution, planned, options, console, means, outbox, units)
+    run.everything()
     present = len(units) - len(run.failures)
     return RunReport(execution, run.finished, present, len(units), run.failures, planned.left_out, run.fits)
 
@@ -140,16 +142,17 @@ class _Run:
     console: Console
     means: Means
     outbox: Outbox
+    wanted: tuple[Unit, ...]
     finished: int = 0
     fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
-    scratch_full: bool = False
 
     def ask(self, operation: Callable[[], Any]) -> Any:
         return patiently(operation, self.outbox, self.means.sleep)
 
-    def everything(self, units: tuple[Unit, ...]) -> None:
+    def everything(self) -> None:
         """Run what has no result, then verify what stood there before, and run again what is damaged."""
+        units = self.wanted
         present = self.ask(lambda: present_results(self.store, self.execution))
         before = tuple(unit for unit in units if unit in present)
         todo = tuple(unit for unit in units if unit not in present)
@@ -198,21 +201,22 @@ class _Run:
             )
         with ExitStack() as stack:
             stop = stack.enter_context(self.means.signals())
+            progress = stack.enter_context(self.console.progress(self.execution.id))
+            workers = min(self.options.workers, len(tasks))
+            forecast = Forecast({task.units: costs[task.units] for task in tasks}, known, self._before(units), workers)
+            track = Track(forecast, progress, self.means.clock)
             flight = Flight(
                 self.store, self.execution, prints, attempt, self.outbox, self.console, self.means.clock,
-                self.options.checkpoint_s,
+                self.options.checkpoint_s, track.outlook,
             )  # fmt: skip
             self._watch_notices(stack, stop, flight)
             pool = stack.enter_context(
                 self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console)
             )
-            progress = stack.enter_context(self.console.progress(self.execution.id, len(units)))
             flight.begin(tasks, failed)
+            dispatch = Dispatch(pool, flight, track, stop, self.outbox, self.console, self.means.sleep)
             try:
-                self._events(pool, tasks, stop, flight, progress.advance)
-                if not stop():
-                    flight.ended()
-                    self._drain(stop, flight)
+                dispatch.everything(tasks)
             finally:
                 self.finished += flight.finished
                 self.fits += flight.fits
@@ -226,71 +230,12 @@ class _Run:
                     stop.exit_code,
                 )
 
-    def _events(
-        self, pool: Pool, tasks: tuple[Task, ...], stop: Stop, flight: Flight, advance: Callable[[], None]
-    ) -> None:
-        killed = self._work(pool, tasks, stop, flight, advance, alone=False)
-        if killed and not stop():
-            self._work(pool, killed, stop, flight, advance, alone=True)
-        self._drain(stop, flight)
-
-    def _work(
-        self,
-        pool: Pool,
-        tasks: tuple[Task, ...],
-        stop: Stop,
-        flight: Flight,
-        advance: Callable[[], None],
-        *,
-        alone: bool,
-    ) -> tuple[Task, ...]:
-        """Run tasks; return what is left of those whose worker was killed, to be tried again alone."""
-        left = {unit for task in tasks for unit in task.units}
-        killed = []
-
-        def finished(unit: Unit) -> None:
-            left.discard(unit)
-            advance()
-
-        for event in pool.run(tasks, stop, alone=alone):
-            if isinstance(event, Note):
-                self._take(event.value, flight, finished)
-            elif isinstance(event, Outcome) and event.error is not None:
-                units = tuple(unit for unit in event.task.units if unit in left)
-                if units and event.killed and not alone:
-                    self.console.warning("worker_killed", f"{_names(units)}: {event.error}; trying again alone")
-                    killed.append(
-                        replace(event.task, units=units, known={unit: flight.fits_of(unit) for unit in units})
-                    )
-                    continue
-                for unit in units:
-                    flight.fail(unit, event.error, event.traceback)
-                    finished(unit)
-            flight.pump()
-        return tuple(killed)
-
-    def _take(self, news: News, flight: Flight, finished: Callable[[Unit], None]) -> None:
-        if isinstance(news, FitMade):
-            flight.note(news.unit, news.place, news.fit)
-        elif isinstance(news, Made):
-            flight.land(news)
-            finished(news.result.unit)
-        elif isinstance(news, Failed):
-            flight.fail(news.unit, news.error, news.traceback)
-            finished(news.unit)
-        elif not self.scratch_full:
-            self.scratch_full = True
-            self.console.warning(
-                "scratch_full",
-                "the scratch directory has no room for more prepared folds: they are made again where they are needed, "
-                "which costs time and nothing else (LDP_SCRATCH_MIB allows more)",
-            )
-
-    def _drain(self, stop: Stop, flight: Flight) -> None:
-        """Wait for the storage to take what it has not taken yet."""
-        while len(self.outbox) and not stop():
-            self.means.sleep(0.25)
-            flight.pump()
+    def _before(self, units: tuple[Unit, ...]) -> tuple[int, float]:
+        """Return how many of the units asked for need not be run, and what they were expected to cost."""
+        done = set(self.wanted) - set(units)
+        items = items_of(unit for unit in self.wanted if unit in done)
+        costs = item_costs(self.planned.searches, items, self.planned.infos)
+        return len(done), sum(cost.cpu_seconds for cost in costs.values())
 
     def _watch_notices(self, stack: ExitStack, stop: Stop, flight: Flight) -> None:
         endpoint = metadata_endpoint()
@@ -304,7 +249,3 @@ class _Run:
             stop.ask(signal.SIGTERM, words)
 
         watch_notices(endpoint, on_interruption=interruption, on_rebalance=flight.hurry, ended=ended)
-
-
-def _names(units: tuple[Unit, ...]) -> str:
-    return str(units[0]) if len(units) == 1 else f"{units[0]} and {len(units) - 1} more units"

@@ -88,6 +88,14 @@ def sample_weights(model: ModelName, candidate: Candidate, target: Array) -> Arr
     return np.where(target == 1, float(weight), 1.0)  # type: ignore[arg-type]
 
 
+def load_libraries(model: ModelName) -> None:
+    """Import what preparing folds and fitting a model need, so that the first fit is not charged with it."""
+    import imblearn.over_sampling
+    import imblearn.under_sampling  # noqa: F401
+
+    build(model, {}, sampler="none", target=np.array([0, 1], np.int8), seed=0)
+
+
 @contextmanager
 def quiet() -> Iterator[None]:
     """Silence what a grid search expects: a candidate's ``max_iter`` may end before convergence."""

@@ -1,0 +1,95 @@
+"""Handing out work: what the pool tells goes to the flight and the track; a killed worker's work is tried again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from job.console import Console
+from job.running.flight import Begun, Failed, FitMade, Flight, Made, News, Task
+from job.running.outbox import Outbox
+from job.running.processes import Pool
+from job.running.signals import Stop
+from job.running.track import Track
+from job.running.workers import Note, Outcome
+from job.training.unit import Unit
+
+
+@dataclass
+class Dispatch:
+    """The tasks of one flight on their way through a pool."""
+
+    pool: Pool
+    flight: Flight
+    track: Track
+    stop: Stop
+    outbox: Outbox
+    console: Console
+    sleep: Callable[[float], None]
+    scratch_full: bool = False
+
+    def everything(self, tasks: tuple[Task, ...]) -> None:
+        """Run tasks until they are done and stored, or somebody asks to stop."""
+        killed = self._work(tasks, alone=False)
+        if killed and not self.stop():
+            self._work(killed, alone=True)
+        self._drain()
+        if not self.stop():
+            self.flight.ended()
+            self._drain()
+            self.track.show(finished=True)
+
+    def _work(self, tasks: tuple[Task, ...], *, alone: bool) -> tuple[Task, ...]:
+        """Run tasks; return what is left of those whose worker was killed, to be tried again alone."""
+        left = {unit for task in tasks for unit in task.units}
+        killed = []
+        for event in self.pool.run(tasks, self.stop, alone=alone):
+            if isinstance(event, Note):
+                self._take(event.value, left)
+            elif isinstance(event, Outcome) and event.error is not None:
+                units = tuple(unit for unit in event.task.units if unit in left)
+                if units and event.killed and not alone:
+                    self.console.warning("worker_killed", f"{_names(units)}: {event.error}; trying again alone")
+                    known = {unit: self.flight.fits_of(unit) for unit in units}
+                    killed.append(replace(event.task, units=units, known=known))
+                    continue
+                for unit in units:
+                    self._failed(Failed(unit, event.error, event.traceback), left)
+            self.flight.pump()
+            self.track.show()
+        return tuple(killed)
+
+    def _take(self, news: News, left: set[Unit]) -> None:
+        if isinstance(news, Begun):
+            self.track.begun(news.units)
+        elif isinstance(news, FitMade):
+            self.flight.note(news.unit, news.place, news.fit)
+            self.track.fitted(news.unit, news.place)
+        elif isinstance(news, Made):
+            self.flight.land(news)
+            self.track.landed(news.result.unit)
+            left.discard(news.result.unit)
+        elif isinstance(news, Failed):
+            self._failed(news, left)
+        elif not self.scratch_full:
+            self.scratch_full = True
+            self.console.warning(
+                "scratch_full",
+                "the scratch directory has no room for more prepared folds: they are made again where they are needed, "
+                "which costs time and nothing else (LDP_SCRATCH_MIB allows more)",
+            )
+
+    def _failed(self, news: Failed, left: set[Unit]) -> None:
+        self.flight.fail(news.unit, news.error, news.traceback)
+        self.track.landed(news.unit)
+        left.discard(news.unit)
+
+    def _drain(self) -> None:
+        """Wait for the storage to take what it has not taken yet."""
+        while len(self.outbox) and not self.stop():
+            self.sleep(0.25)
+            self.flight.pump()
+
+
+def _names(units: tuple[Unit, ...]) -> str:
+    return str(units[0]) if len(units) == 1 else f"{units[0]} and {len(units) - 1} more units"
