@@ -1,4 +1,4 @@
-"""The house: imports point down, and the command line starts without the heavy libraries."""
+"""The house: imports point down, nothing unpickles, and the command line starts without the heavy libraries."""
 
 from __future__ import annotations
 
@@ -90,6 +90,20 @@ def test_the_rule_sees_every_room() -> None:
     assert rooms <= set().union(*FLOORS)
     assert {"running", "executions", "planning"} <= rooms
     assert len(MODULES) > 20
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_nothing_in_the_package_unpickles(path: Path) -> None:
+    text = path.read_text("utf-8")
+    imported = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom):
+            imported.add(str(node.module).split(".")[0])
+        elif isinstance(node, ast.Import):
+            imported |= {alias.name.split(".")[0] for alias in node.names}
+    assert not imported & {"pickle", "_pickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
+    assert "allow_pickle" not in text, "NumPy's own default refuses"
+    assert "read_pickle" not in text
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["data", "--help"], ["data", "list"], ["experiment", "--help"]])

@@ -49,13 +49,18 @@ def test_a_tag_says_the_mode_and_is_the_same_for_the_same_content_anywhere(check
         ("Dockerfile.gpu", "gpu"),
         ("requirements-gpu.txt", "gpu"),
         ("README.md", ""),
+        ("CONTRIBUTING.md", ""),
+        ("CHANGELOG.md", ""),
+        (".pre-commit-config.yaml", ""),
+        (".github/workflows/ci.yml", ""),
+        ("docs/architecture.md", ""),
         ("stacks/images.py", ""),
         ("job/__pycache__/metrics.cpython-312.pyc", ""),
     ],
 )
 def test_what_goes_into_an_image_changes_its_tag_and_nothing_else_does(name: str, changed: str, checkout: Path) -> None:
     before = tags(checkout)
-    (checkout / name).parent.mkdir(exist_ok=True)
+    (checkout / name).parent.mkdir(parents=True, exist_ok=True)
     with (checkout / name).open("a") as file:
         file.write("# another line\n")
     after = tags(checkout)

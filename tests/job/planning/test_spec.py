@@ -132,3 +132,15 @@ def test_every_parameter_a_spec_may_set_is_one_of_the_models(model: str) -> None
     known = set(estimator.get_params())
     assert set(PARAMETERS[model]) <= known  # type: ignore[index]
     assert model == "mlp" or WEIGHT_PARAMETERS[model] in known  # type: ignore[index]
+
+
+def test_a_spec_out_of_all_proportion_is_refused(tmp_path: Path) -> None:
+    alphas, sizes = list(range(1, 502)), [[n] for n in range(1, 201)]
+    with pytest.raises(SpecInvalid, match="the grid of mlp has more than 100,000 candidates"):
+        parse_spec(GOOD.replace("[[50], [50, 50]]", f"{sizes}\nalpha = {alphas}"), "mine", "mine.toml")
+    with pytest.raises(SpecInvalid, match="more than 1,000,000 units"):
+        parse_spec(GOOD.replace("[1, 2]", str(list(range(125_001)))), "mine", "mine.toml")
+    path = tmp_path / "long.toml"
+    path.write_text(f"# {'x' * 1_000_000}\n{GOOD}")
+    with pytest.raises(SpecInvalid, match="has more than 1,000,000 bytes"):
+        read_spec(str(path))
