@@ -17,7 +17,7 @@ from importlib import metadata
 from typing import Any
 
 from job.arrays import Device
-from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError, did_you_mean, shown
+from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
 from job.planning.spec import Spec, spec_from_mapping
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
 from job.training.unit import Unit
@@ -259,6 +259,8 @@ def _parse(data: bytes, where: str) -> Identity:
         spec = spec_from_mapping(raw["spec"], where)
         return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]))
     except (ValueError, KeyError, TypeError) as error:
+        reason = f": {error.what}" if isinstance(error, SpecInvalid) else ""
         raise ExecutionMismatch(
-            f"the manifest {where} cannot be read", "Start another execution with --skip-resume, or delete this one."
+            f"the manifest {where} cannot be read{reason}",
+            "Start another execution with --skip-resume, or delete this one.",
         ) from error

@@ -16,11 +16,12 @@ It is a TOML file. Three are shipped (``quick``, ``default``, ``thesis``); a use
     [models.random_forest.grid]
     n_estimators = 200               # one value, or a list to search
     max_depth = [10, 20, "none"]     # "none" is Python's None
+
+What a grid may hold is in :mod:`job.planning.grids`.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
@@ -32,12 +33,12 @@ from typing import Any
 from job.catalogue import DATASET_IDS
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
-from job.training.candidates import MODELS, PARAMETERS, Grid, ModelName, Value, count_candidates, grid_of
+from job.planning.grids import ALLOWED, MAX_CANDIDATES, read_grid
+from job.training.candidates import MODELS, Grid, ModelName, Value, count_candidates, grid_of
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
 
 MAX_BYTES = 1_000_000
-MAX_CANDIDATES = 100_000
 MAX_UNITS = 1_000_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
@@ -206,15 +207,9 @@ def _model(check: _Checker, model: ModelName, part: Any, techniques: tuple[Any, 
     if not isinstance(grid, Mapping):
         check.problem(f"{where}.grid must be a table")
         return ModelSpec(own, {})
-    check.keys(f"{where}.grid", grid, PARAMETERS[model])
-    values: dict[str, tuple[Value, ...]] = {}
-    for key, given in grid.items():
-        listed = given if _is_list(given) else [given]
-        values[key] = tuple(_value(value) for value in listed)
-        if not listed or not all(_is_value(value) for value in listed):
-            check.problem(f"{where}.grid.{key} must be a number, a text, true or false, or a list of those")
-        elif len({json.dumps(_plain(value)) for value in values[key]}) < len(listed):
-            check.problem(f"{where}.grid.{key} lists a value twice")
+    check.keys(f"{where}.grid", grid, tuple(ALLOWED[model]))
+    values, problems = read_grid(model, grid)
+    check.problems += problems
     return ModelSpec(own, values)
 
 
@@ -261,18 +256,6 @@ def _is_int(value: Any) -> bool:
 
 def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple)
-
-
-def _is_value(value: Any) -> bool:
-    if _is_list(value):
-        return bool(value) and all(_is_int(item) for item in value)
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-def _value(value: Any) -> Value:
-    if _is_list(value):
-        return tuple(value)
-    return None if value == "none" else value
 
 
 def _plain(value: Value) -> Any:

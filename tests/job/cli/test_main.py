@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from job.cli import main
-from tests.specs import TINY
+from tests.specs import DIVERGING, TINY
 
 SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
 
@@ -86,13 +86,13 @@ def test_an_execution_is_resumed_by_its_id_alone(ldp, tmp_path: Path) -> None:  
 
 
 def test_units_that_fail_end_the_command_with_1_and_a_table(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "bad.toml").write_text(SPEC.replace("num_leaves = 7", 'num_leaves = "many"'))
+    (tmp_path / "bad.toml").write_text(DIVERGING.replace('"smote", ', "").replace("[1, 2]", "[1]"))
     ldp("data", "sample", "taiwan_credit", "--rows", "400")
     ldp("data", "process", "taiwan_credit")
     code, out, err = ldp("experiment", "run", "--spec", "bad.toml", "--jobs", "1")
     assert code == 1
     assert "2 units of bad-" in out
-    assert "taiwan_credit/lightgbm/baseline/seed_1" in out
+    assert "taiwan_credit/mlp/baseline/seed_1" in out
     assert "run the same command to try the others again" in err
 
 
