@@ -61,6 +61,10 @@ def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
     shown = json.loads(ldp("experiment", "status", listed["execution"], "--json")[1])
     assert shown["datasets"][0]["synthetic"] is True
     assert "complete" in ldp("experiment", "status")[1]
+    for spec in ("tiny", "tiny.toml", str(tmp_path / "tiny.toml")):
+        for read in (("experiment", "status"), ("analyze", "summary")):
+            assert ldp(*read, "--spec", spec)[0] == 0
+    assert ldp("analyze", "summary", "--spec", "tin")[0] == 1
 
     rows = json.loads(ldp("analyze", "summary", "--json")[1])
     assert {(row["model"], row["technique"]) for row in rows} == {

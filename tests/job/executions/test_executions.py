@@ -105,7 +105,7 @@ def test_the_first_to_bind_a_dataset_decides(store: Store, identity: Identity) -
     assert bound(store, execution, "taiwan_credit") == {"fingerprint": "aaa", "synthetic": True}
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"spec": 3}', b"\xff\x00"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"spec": 3}', b"\xff\x00", b"[" * 100_000])
 def test_a_damaged_manifest_or_binding_is_refused_with_the_remedy(
     damage: bytes, store: Store, identity: Identity
 ) -> None:
