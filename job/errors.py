@@ -92,6 +92,10 @@ class SpecInvalid(LdpError, ValueError):
     longest = 4000  # it names all that is wrong at once
 
 
+class LibraryMissing(LdpError, ImportError):
+    """A model or a technique whose library is not installed."""
+
+
 class ExecutionNotFound(LdpError, KeyError):
     """An execution's id under which nothing is stored."""
 
