@@ -26,11 +26,13 @@ def tell_of_earlier(store: Store, started: Execution, console: Console) -> None:
     edited = any(words.startswith("spec.") for words in differing)
     # An edited spec is meant, and what is complete is not lost; else somebody may compute again what is there.
     say = console.info if edited or done == total else console.warning
+    words = f"to go on with that one: {way_back(earlier, started.identity)}"
+    if done == total:
+        words = "that one is complete and stays as it is"
     say(
         "other_execution",
         f"{earlier.id} ({done} of {total} units done) is of the same spec and was made from something else: "
-        f"{'; '.join(differing)}. This run starts another execution; to go on with that one: "
-        f"{way_back(earlier, started.identity)}",
+        f"{'; '.join(differing)}. This run starts another execution; {words}",
         execution=started.id,
         other=earlier.id,
         done=done,

@@ -14,7 +14,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, get_args
 
 from job.arrays import Device
 from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
@@ -259,7 +259,12 @@ def _parse(data: bytes, where: str) -> Identity:
     try:
         raw = json.loads(data)
         spec = spec_from_mapping(raw["spec"], where)
-        return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]))
+        device, versions = raw["device"], dict(raw["versions"])
+        if device not in get_args(Device) or not all(
+            isinstance(text, str) for pair in versions.items() for text in pair
+        ):
+            raise ValueError("another device than is known, or versions that are no texts")
+        return Identity(spec, device, versions, int(raw["protocol"]))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f": {error.what}" if isinstance(error, SpecInvalid) else ""
         raise ExecutionMismatch(

@@ -31,7 +31,7 @@ class Heading:
     spec : str
         The spec's name.
     created : datetime
-        With time zone.
+        In UTC.
     """
 
     id: str
@@ -105,8 +105,10 @@ def read_heading(store: Store, execution_id: str) -> Heading:
         raw = json.loads(data)
         spec, created = raw["spec"]["name"], datetime.fromisoformat(raw["created"]["time"])
         if isinstance(spec, str):
-            return Heading(execution_id, spec, created if created.tzinfo else created.replace(tzinfo=UTC))
-    except (ValueError, KeyError, TypeError, RecursionError):
+            return Heading(
+                execution_id, spec, (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC)
+            )
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
     raise ExecutionNotFound(f"the manifest {store.where(key)} cannot be read", "Delete it, or see what changed it.")
 

@@ -215,6 +215,8 @@ def _value(written: Any) -> Value:
 
 
 def _written(value: Any) -> Any:
+    if isinstance(value, bool):
+        return str(value).lower()
     return "none" if value is None else list(value) if isinstance(value, tuple) else value
 
 

@@ -129,6 +129,10 @@ FOREIGN = {
     "deep": (b"[" * 100_000, "manifest.json"),
     "no-time": (b'{"spec": {"name": "tiny"}}', "manifest.json"),
     "odd-time": (b'{"spec": {"name": "tiny"}, "created": {"time": 5}}', "manifest.json"),
+    "before-time": (
+        b'{"spec": {"name": "tiny"}, "created": {"time": "0001-01-01T00:00:00+05:00"}}',
+        "manifest.json",
+    ),
     "late-nonsense": (b'{"spec": {"name": "tiny"}, "created": {"time": "2999-01-01"}}', "manifest.json"),
 }
 
@@ -204,6 +208,16 @@ def test_without_an_earlier_execution_nothing_is_said(store: Store) -> None:
     made(store, named("tiny"), "the-same-by-a-chosen-id", "2026-03-01T10:00:00+00:00")
     store.put("executions/notes/readme.txt", b"")
     assert started(store, named("tiny")) == []
+
+
+def test_an_execution_that_is_complete_is_told_in_passing(store: Store) -> None:
+    spec = named("tiny")
+    older = made(store, spec, "older", "2026-03-01T10:00:00+00:00", device="gpu")
+    for unit in spec.units():
+        store.put(result_key(older, unit.dataset, unit.model, unit.technique, unit.seed), b"something")
+    (record,) = started(store, spec)
+    assert (record["level"], record["done"]) == ("info", 12)
+    assert record["message"].endswith("that one is complete and stays as it is")
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_values_that_do_not_go_together_are_refused_because_no_fit_works(
 def test_one_candidate_that_does_not_go_together_among_many_is_found() -> None:
     assert read_grid("random_forest", {"bootstrap": [True, False], "max_samples": [None]})[1] == []
     (problem,) = read_grid("random_forest", {"bootstrap": [True, False], "max_samples": [None, 0.5]})[1]
-    assert problem.startswith("models.random_forest.grid has bootstrap 'False', max_samples '0.5': max_samples must be")
+    assert problem.startswith("models.random_forest.grid has bootstrap 'false', max_samples '0.5': max_samples must be")
 
 
 @pytest.mark.parametrize(
