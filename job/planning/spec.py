@@ -146,10 +146,13 @@ def spec_name(name_or_path: str) -> str:
 
 def _spec_file(name_or_path: str) -> Path | None:
     path = Path(name_or_path)
-    if path.suffix == ".toml" or path.is_file():
-        return path
-    beside = path.with_name(f"{path.name}.toml") if path.name else path
-    return beside if beside.is_file() else None
+    try:
+        if path.suffix == ".toml" or path.is_file():
+            return path
+        beside = Path(f"{name_or_path}.toml")
+        return beside if beside.is_file() else None
+    except (OSError, ValueError):  # too long for a path, or behind a closed door
+        return None
 
 
 def parse_spec(text: str, name: str, where: str) -> Spec:

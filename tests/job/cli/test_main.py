@@ -100,6 +100,16 @@ def test_units_that_fail_end_the_command_with_1_and_a_table(ldp, tmp_path: Path)
     assert "run the same command to try the others again" in err
 
 
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_spec_whose_fits_would_all_fail_is_refused_before_anything_else(ldp, tmp_path: Path, command: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.toml").write_text(SPEC.replace("num_leaves = 7", 'num_leaves = "many"').replace("1e-3", "0"))
+    code, out, err = ldp("experiment", command, "--spec", "bad.toml")
+    assert (code, out) == (2, "")
+    assert "models.lightgbm.grid.num_leaves: 'many' is not a whole number from 2 to 131,072" in err
+    assert "models.logistic_regression.grid has alpha '0'" in err
+    assert not (tmp_path / "executions").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

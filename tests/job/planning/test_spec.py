@@ -88,6 +88,9 @@ def test_what_is_not_toml_is_refused(tmp_path: Path) -> None:
 def test_a_spec_that_does_not_exist_gets_the_nearest_name() -> None:
     with pytest.raises(SpecNotFound, match="did you mean 'thesis'"):
         read_spec("thesys")
+    for name in ("x" * 300, "a\0b", ""):
+        with pytest.raises(SpecNotFound, match="there is no spec"):
+            read_spec(name)
     with pytest.raises(SpecNotFound, match="shipped: default, quick, thesis"):
         read_spec("no/such/file.toml")
 
