@@ -29,10 +29,12 @@ class LdpError(Exception):
     """
 
     exit_code = EXIT_FAILED
+    longest = 600
+    """Characters of a line; what is longer is cut."""
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what, remedy)
-        self.what = one_line(what)
+        self.what = one_line(what, self.longest)
         self.remedy = one_line(remedy)
 
     def __str__(self) -> str:
@@ -87,6 +89,11 @@ class SpecInvalid(LdpError, ValueError):
     """A spec with unknown keys or values that cannot be used."""
 
     exit_code = EXIT_USAGE
+    longest = 4000  # it names all that is wrong at once
+
+
+class LibraryMissing(LdpError, ImportError):
+    """A model or a technique whose library is not installed."""
 
 
 class ExecutionNotFound(LdpError, KeyError):

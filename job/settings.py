@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from job.control_groups import processor_quota
 from job.errors import SettingInvalid, shown
 
 STACK_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,127}$"
@@ -84,8 +85,13 @@ class Settings(BaseSettings):
         return jobs or self.n_jobs or available_processors()
 
 
-def available_processors() -> int:
-    """Return how many processors this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+def available_processors(root: Path = Path("/")) -> int:
+    """Return how many processors this process may use: those it may run on, and no more than its container's quota.
+
+    Parameters
+    ----------
+    root : pathlib.Path
+        Where ``proc`` and ``sys`` are.
+    """
+    processors = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(processors, processor_quota(root) or processors)

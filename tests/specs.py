@@ -16,6 +16,19 @@ num_leaves = 7
 """
 TINY_UNITS = 12
 
+# The same with a network instead of LightGBM, whose every fit fails: its steps are so large that the weights overflow.
+DIVERGING = (
+    TINY[: TINY.index("[models.lightgbm.grid]")]
+    + """[models.mlp.grid]
+hidden_layer_sizes = 2
+activation = "identity"
+solver = "sgd"
+learning_rate_init = 10
+alpha = 1000
+n_iter_no_change = 200
+"""
+)
+
 # Long enough on the whole Taiwan data to be stopped in the middle: 2 models × 4 techniques × 3 seeds, 252 fits.
 STOPPABLE = """
 datasets = ["taiwan_credit"]

@@ -18,7 +18,19 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"training"}),
     frozenset({"data"}),
-    frozenset({"store", "arrays", "metrics", "console", "progress", "settings", "errors", "catalogue"}),
+    frozenset(
+        {
+            "store",
+            "arrays",
+            "metrics",
+            "console",
+            "progress",
+            "settings",
+            "errors",
+            "catalogue",
+            "control_groups",
+        }
+    ),
 )
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
@@ -27,7 +39,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"raw", "processed"}),
 )
 # On the ground floor everybody may use what has no imports of its own.
-GROUND_MAY_IMPORT = frozenset({"errors", "catalogue", "progress"})
+GROUND_MAY_IMPORT = frozenset({"errors", "catalogue", "progress", "control_groups"})
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

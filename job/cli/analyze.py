@@ -21,7 +21,7 @@ def summary(
     execution_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
     ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME", help="The latest of this spec.")] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")] = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="Sort by this metric.")] = "balanced_accuracy",
     json: JsonOption = False,
 ) -> None:
@@ -40,9 +40,11 @@ def summarise_and_print(
     from job.analysis.summary import summarise, to_csv
     from job.cli.tables import print_summary
     from job.executions.status import choose_execution
+    from job.planning.spec import spec_name
     from job.store import report_key
 
-    execution = choose_execution(context.store, execution_id, spec)
+    name = spec_name(spec) if spec else None
+    execution = choose_execution(context.store, execution_id, name, context.console)
     found = summarise(context.store, execution, sort=sort)
     key = report_key(execution.id, "tables/summary.csv")
     context.store.put(key, to_csv(found))

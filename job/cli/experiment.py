@@ -173,16 +173,18 @@ def status(
     execution_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
     ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME", help="The latest of this spec.")] = None,
+    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")] = None,
     json: JsonOption = False,
 ) -> None:
     """Say how far an execution is: units done, failed and left."""
     from job.cli.tables import print_table
     from job.executions.status import choose_execution, status
+    from job.planning.spec import spec_name
     from job.progress import duration
 
     context = open_context()
-    found = status(context.store, choose_execution(context.store, execution_id, spec))
+    name = spec_name(spec) if spec else None
+    found = status(context.store, choose_execution(context.store, execution_id, name, context.console))
     if json:
         print_json(found.as_json())
         return

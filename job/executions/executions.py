@@ -14,10 +14,10 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
-from typing import Any
+from typing import Any, get_args
 
 from job.arrays import Device
-from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError, did_you_mean, shown
+from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
 from job.planning.spec import Spec, spec_from_mapping
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
 from job.training.unit import Unit
@@ -165,7 +165,7 @@ def create(store: Store, identity: Identity, execution_id: str) -> tuple[Executi
     """
     key = manifest_key(check_id(execution_id))
     # The token tells our own write from the equal one of a worker that starts at the same moment.
-    creation = {"time": datetime.now(UTC).isoformat(timespec="seconds"), "token": uuid.uuid4().hex}
+    creation = {"time": datetime.now(UTC).isoformat(timespec="microseconds"), "token": uuid.uuid4().hex}
     manifest = {"id": execution_id, "created": creation, **identity.content()}
     mine = (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
     standing = store.put_if_absent(key, mine)
@@ -182,25 +182,27 @@ def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> N
     ------
     ExecutionMismatch
     """
-    ours, theirs = wanted.content(), standing.content()
-    differing = []
-    for key in ours:
-        if ours[key] == theirs[key]:
-            continue
-        if isinstance(ours[key], dict):
-            inner = sorted(set(ours[key]) | set(theirs[key]))
-            named = [f"{key}.{part}" for part in inner if ours[key].get(part) != theirs[key].get(part)]
-            if key == "versions":
-                named = [f"{p} {theirs[key].get(p)} there, {ours[key].get(p)} here" for p in inner
-                         if ours[key].get(p) != theirs[key].get(p)]  # fmt: skip
-            differing += named
-        else:
-            differing.append(f"{key} {theirs[key]} there, {ours[key]} here")
+    differing = differences(standing, wanted)
     if differing:
         raise ExecutionMismatch(
             f"the execution {execution_id} was made from something else: {'; '.join(differing)}",
             "Use what it was made from, or leave out --execution-id to start another one.",
         )
+
+
+def differences(standing: Identity, wanted: Identity) -> list[str]:
+    """Return what differs between two identities, each in a few words."""
+    ours, theirs = wanted.content(), standing.content()
+    differing = []
+    for key in (key for key in ours if ours[key] != theirs[key]):
+        if not isinstance(ours[key], dict):
+            differing.append(f"{key} {theirs[key]} there, {ours[key]} here")
+            continue
+        for part in sorted(set(ours[key]) | set(theirs[key])):
+            there, here = theirs[key].get(part), ours[key].get(part)
+            if there != here:
+                differing.append(f"{part} {there} there, {here} here" if key == "versions" else f"{key}.{part}")
+    return differing
 
 
 def bind(store: Store, execution: Execution, dataset: str, fingerprint: str, facts: dict[str, Any]) -> str:
@@ -248,7 +250,7 @@ def _binding(data: bytes, where: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(data)
         if isinstance(found["fingerprint"], str):
             return found
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         pass
     raise ExecutionMismatch(f"{where} cannot be read", "Start another execution with --skip-resume.")
 
@@ -257,8 +259,15 @@ def _parse(data: bytes, where: str) -> Identity:
     try:
         raw = json.loads(data)
         spec = spec_from_mapping(raw["spec"], where)
-        return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]))
-    except (ValueError, KeyError, TypeError) as error:
+        device, versions = raw["device"], dict(raw["versions"])
+        if device not in get_args(Device) or not all(
+            isinstance(text, str) for pair in versions.items() for text in pair
+        ):
+            raise ValueError("another device than is known, or versions that are no texts")
+        return Identity(spec, device, versions, int(raw["protocol"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        reason = f": {error.what}" if isinstance(error, SpecInvalid) else ""
         raise ExecutionMismatch(
-            f"the manifest {where} cannot be read", "Start another execution with --skip-resume, or delete this one."
+            f"the manifest {where} cannot be read{reason}",
+            "Start another execution with --skip-resume, or delete this one.",
         ) from error

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from job.arrays import Device
+from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data.processed import ProcessedInfo
-from job.errors import ExecutionMismatch, ExecutionNotFound
+from job.errors import DatasetNotFound, ExecutionMismatch, ExecutionNotFound, shown
+from job.executions.earlier import tell_of_earlier
 from job.executions.executions import (
     Execution,
     Identity,
@@ -23,13 +25,26 @@ from job.store import Store
 
 
 def find_spec(store: Store, execution_id: str | None, default: Spec) -> Spec:
-    """Return the spec of the execution named, where there is one, else `default`."""
-    if execution_id is not None:
-        try:
-            return load_execution(store, execution_id).spec
-        except ExecutionNotFound:
-            return default
-    return default
+    """Return the spec of the execution named, where there is one, else `default`.
+
+    Raises
+    ------
+    DatasetNotFound
+        Where it is of a dataset that can be looked at here and not run.
+    """
+    if execution_id is None:
+        return default
+    try:
+        spec = load_execution(store, execution_id).spec
+    except ExecutionNotFound:
+        return default
+    for name in spec.datasets:
+        if name not in DATASET_IDS:
+            raise DatasetNotFound(
+                f"the execution {execution_id} is of the dataset {shown(name)}, which this ldp does not have",
+                f"Run it with the version that made it; known are: {', '.join(DATASET_IDS)}.",
+            )
+    return spec
 
 
 def resolve(
@@ -75,6 +90,8 @@ def resolve(
         if not changed:
             if not created:
                 console.detail("execution_resumed", f"resuming {execution.id}", execution=execution.id)
+            elif current is None:
+                tell_of_earlier(store, execution, console)
             return execution
         console.warning(
             "data_changed",

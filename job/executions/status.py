@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from job.console import Console
-from job.errors import ExecutionMismatch, ExecutionNotFound
+from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
-from job.executions.executions import Execution, bound, list_executions, load_execution, present_results
+from job.executions.executions import Execution, bound, load_execution, present_results
+from job.executions.headings import read_heading, read_headings
 from job.executions.outlook import execution_outlook
 from job.progress import Outlook
-from job.store import Store, failures_prefix, manifest_key
+from job.store import Store, failures_prefix
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,11 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
     now, attempts = datetime.now(UTC), read_attempts(store, execution.id)
     known = {name: binding for name, binding in bindings.items() if binding is not None}
     outlook = execution_outlook(execution.spec, present, known, attempts, now)
-    manifest = store.info(manifest_key(execution.id))
-    if manifest is None:
-        raise ExecutionNotFound(f"the execution {execution.id} went away", "See `ldp experiment list`.")
     return ExecutionStatus(
         execution.id,
         execution.spec.name,
         execution.identity.device,
-        manifest.modified,
+        read_heading(store, execution.id).created,
         done.total(),
         in_flight.total(),
         failed.total(),
@@ -110,17 +108,28 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
 
 def all_statuses(store: Store, console: Console) -> list[ExecutionStatus]:
     """Return how far every execution is, the latest first; those that cannot be read are named."""
+    headings = read_headings(store)
+    headings.tell(console)
     found = []
-    for execution_id in list_executions(store):
+    for heading in headings.found:
         try:
-            found.append(status(store, load_execution(store, execution_id)))
+            found.append(status(store, load_execution(store, heading.id)))
         except (ExecutionMismatch, ExecutionNotFound) as error:
-            console.warning("execution_unreadable", f"{error.what}: left out", execution=execution_id)
-    return sorted(found, key=lambda one: one.created, reverse=True)
+            console.warning("execution_unreadable", f"{error.what}: left out", execution=heading.id)
+    return found
 
 
-def choose_execution(store: Store, execution_id: str | None, spec_name: str | None) -> Execution:
+def choose_execution(
+    store: Store, execution_id: str | None, spec_name: str | None, console: Console | None = None
+) -> Execution:
     """Return the execution named, else the one created last (of a spec, where one is named).
+
+    Parameters
+    ----------
+    spec_name : str, optional
+        A spec's own name (:func:`job.planning.spec.spec_name`).
+    console : Console, optional
+        Told of what stands among the executions and cannot be read.
 
     Raises
     ------
@@ -128,17 +137,20 @@ def choose_execution(store: Store, execution_id: str | None, spec_name: str | No
     """
     if execution_id is not None:
         return load_execution(store, execution_id)
-    latest: tuple[datetime, str] | None = None
-    for name in list_executions(store):
-        manifest = store.info(manifest_key(name))
-        if manifest and (spec_name is None or name.startswith(f"{spec_name}-")):
-            latest = max(latest or (manifest.modified, name), (manifest.modified, name))
-    if latest is None:
-        of_spec = f" of the spec {spec_name}" if spec_name else ""
-        raise ExecutionNotFound(
-            f"there is no execution{of_spec} in {store.url}", "Start one with `ldp experiment run`."
-        )
-    return load_execution(store, latest[1])
+    console = console or Console.silent()
+    headings = read_headings(store)
+    headings.tell(console)
+    for heading in headings.found:
+        if spec_name not in (None, heading.spec):
+            continue
+        try:
+            return load_execution(store, heading.id)
+        except (ExecutionMismatch, ExecutionNotFound) as error:
+            console.warning("execution_unreadable", f"{error.what}: left out", execution=heading.id)
+    of_spec = f" of the spec {shown(spec_name)}" if spec_name else ""
+    others = sorted({heading.spec for heading in headings.found} - {spec_name})
+    near = f"{did_you_mean(spec_name, others)} Or start" if spec_name and others else "Start"
+    raise ExecutionNotFound(f"there is no execution{of_spec} in {store.url}", f"{near} one with `ldp experiment run`.")
 
 
 def _error(record: bytes | None) -> str:

@@ -9,6 +9,7 @@ from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.planning.costs import ItemCost, distinct_fits, item_costs
 from job.planning.items import Item, items_of
+from job.planning.libraries import require_libraries
 from job.planning.memory import MIB, run_bytes
 from job.planning.searches import Searches
 from job.planning.spec import Spec
@@ -94,6 +95,8 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     ------
     ProcessedDataNotFound
         Where a dataset that the user named, or every dataset of the spec, is not processed.
+    LibraryMissing
+        Where a library that the units need is not installed.
     """
     wanted = choose_datasets(spec, only)
     found = {name: describe_processed(store, name) for name in wanted}
@@ -107,6 +110,7 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     left_out = {name: f"no processed data (ldp data process {name})" for name in missing}
     left_out |= {name: "not asked for" for name in spec.datasets if name not in wanted}
     units = tuple(unit for unit in spec.units() if unit.dataset in ready)
+    require_libraries(units)
     searches = Searches(spec)
     costs = item_costs(searches, items_of(units), ready)
     return Plan(

@@ -16,12 +16,12 @@ It is a TOML file. Three are shipped (``quick``, ``default``, ``thesis``); a use
     [models.random_forest.grid]
     n_estimators = 200               # one value, or a list to search
     max_depth = [10, 20, "none"]     # "none" is Python's None
+
+What a grid may hold is in :mod:`job.planning.grids`.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,14 +32,14 @@ from typing import Any
 from job.catalogue import DATASET_IDS
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
-from job.training.candidates import MODELS, PARAMETERS, Grid, ModelName, Value, count_candidates, grid_of
+from job.planning.checker import NAME, Checker, is_int, is_list
+from job.planning.grids import ALLOWED, MAX_CANDIDATES, read_grid
+from job.training.candidates import MODELS, Grid, ModelName, Value, count_candidates, grid_of
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
 
 MAX_BYTES = 1_000_000
-MAX_CANDIDATES = 100_000
 MAX_UNITS = 1_000_000
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 _KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
 
 
@@ -104,7 +104,7 @@ def shipped_specs() -> list[str]:
 
 
 def read_spec(name_or_path: str) -> Spec:
-    """Read a shipped spec by its name, or a spec file by its path.
+    """Read a shipped spec by its name, or a spec file by its path, with or without its ``.toml``.
 
     Raises
     ------
@@ -117,8 +117,8 @@ def read_spec(name_or_path: str) -> Spec:
     if name_or_path in shipped:
         text = (resources.files("job.planning") / "specs" / f"{name_or_path}.toml").read_text("utf-8")
         return parse_spec(text, name_or_path, name_or_path)
-    path = Path(name_or_path)
-    if path.suffix != ".toml" and not path.is_file():
+    path = _spec_file(name_or_path)
+    if path is None:
         raise SpecNotFound(
             f"there is no spec {shown(name_or_path)}", f"{did_you_mean(name_or_path, shipped)} Or give a .toml file."
         )
@@ -133,23 +133,54 @@ def read_spec(name_or_path: str) -> Spec:
     return parse_spec(text, path.stem, str(path))
 
 
+def spec_name(name_or_path: str) -> str:
+    """Return the name of a spec that is given as :func:`read_spec` takes it; its file may be gone, or be spoilt."""
+    path = None if name_or_path in shipped_specs() else _spec_file(name_or_path)
+    if path is None:
+        return name_or_path
+    try:
+        return str(tomllib.loads(path.read_text("utf-8")).get("name", path.stem))
+    except (OSError, ValueError):
+        return path.stem
+
+
+def _spec_file(name_or_path: str) -> Path | None:
+    path = Path(name_or_path)
+    try:
+        if path.suffix == ".toml" or path.is_file():
+            return path
+        beside = Path(f"{name_or_path}.toml")
+        return beside if beside.is_file() else None
+    except (OSError, ValueError):  # too long for a path, or behind a closed door
+        return None
+
+
 def parse_spec(text: str, name: str, where: str) -> Spec:
     """Parse and check a spec's text; `name` is used where the text names none, `where` in messages."""
     try:
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SpecInvalid(f"the spec {where} is not TOML: {error}", "Correct the file.") from None
-    return spec_from_mapping({"name": name, **raw}, where)
+    return spec_from_mapping({"name": name, **raw}, where, datasets=DATASET_IDS)
 
 
-def spec_from_mapping(raw: Mapping[str, Any], where: str) -> Spec:
-    """Check a spec that is a mapping already, such as :meth:`Spec.canonical`'s."""
-    check = _Checker()
+def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str] | None = None) -> Spec:
+    """Check a spec that is a mapping already, such as :meth:`Spec.canonical`'s.
+
+    Parameters
+    ----------
+    where : str
+        For messages.
+    datasets : sequence of str, optional
+        The names that are known; without it any is taken: an execution may be of a dataset that is no longer, or not
+        yet, in this catalogue.
+    """
+    check = Checker()
     check.keys("", raw, _KEYS, required=("datasets", "seeds", "models"))
     name = raw.get("name")
-    if not (isinstance(name, str) and _NAME.fullmatch(name)):
+    if not (isinstance(name, str) and NAME.fullmatch(name)):
         check.problem(f"name {shown(name)} is not 1 to 40 of a-z, 0-9, - and _")
-    datasets = check.names("datasets", raw.get("datasets", []), DATASET_IDS)
+    named = check.names("datasets", raw.get("datasets", []), datasets)
     techniques = check.names("techniques", raw.get("techniques", list(TECHNIQUES)), TECHNIQUES)
     seeds = _seeds(check, raw.get("seeds", []))
     protocol = _protocol(check, raw)
@@ -161,9 +192,9 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str) -> Spec:
         for model in check.names("models", list(parts), MODELS):
             models[model] = _model(check, model, parts[model], techniques)
     check.done(where)
-    spec = Spec(str(name), str(raw.get("description", "")), datasets, models, seeds, protocol)
+    spec = Spec(str(name), str(raw.get("description", "")), named, models, seeds, protocol)
     combinations = sum(len(part.techniques) for part in models.values())
-    if combinations * len(datasets) * len(seeds) > MAX_UNITS:
+    if combinations * len(named) * len(seeds) > MAX_UNITS:
         check.problem(f"more than {MAX_UNITS:,} units")
     for unit in spec.units() if not check.problems else ():
         if count_candidates(spec.grid(unit)) > MAX_CANDIDATES:
@@ -173,8 +204,8 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str) -> Spec:
     return spec
 
 
-def _seeds(check: _Checker, given: Any) -> tuple[int, ...]:
-    if not _is_list(given) or not given or not all(_is_int(seed) and 0 <= seed < 2**31 for seed in given):
+def _seeds(check: Checker, given: Any) -> tuple[int, ...]:
+    if not is_list(given) or not given or not all(is_int(seed) and 0 <= seed < 2**31 for seed in given):
         check.problem(f"seeds must be a list of whole numbers from 0 to {2**31 - 1}")
         return ()
     if len(set(given)) < len(given):
@@ -182,11 +213,11 @@ def _seeds(check: _Checker, given: Any) -> tuple[int, ...]:
     return tuple(given)
 
 
-def _protocol(check: _Checker, raw: Mapping[str, Any]) -> Protocol:
+def _protocol(check: Checker, raw: Mapping[str, Any]) -> Protocol:
     standard = Protocol()
     folds, share = raw.get("folds", standard.folds), raw.get("test_share", standard.test_share)
     scoring = raw.get("scoring", standard.scoring)
-    if not (_is_int(folds) and 2 <= folds <= 100):
+    if not (is_int(folds) and 2 <= folds <= 100):
         check.problem("folds must be a whole number from 2 to 100")
     if not (isinstance(share, float) and 0.01 <= share <= 0.99):
         check.problem("test_share must be a number from 0.01 to 0.99")
@@ -195,7 +226,7 @@ def _protocol(check: _Checker, raw: Mapping[str, Any]) -> Protocol:
     return Protocol(folds, share, scoring)
 
 
-def _model(check: _Checker, model: ModelName, part: Any, techniques: tuple[Any, ...]) -> ModelSpec:
+def _model(check: Checker, model: ModelName, part: Any, techniques: tuple[Any, ...]) -> ModelSpec:
     where = f"models.{model}"
     if not isinstance(part, Mapping):
         check.problem(f"{where} must be a table")
@@ -206,73 +237,10 @@ def _model(check: _Checker, model: ModelName, part: Any, techniques: tuple[Any, 
     if not isinstance(grid, Mapping):
         check.problem(f"{where}.grid must be a table")
         return ModelSpec(own, {})
-    check.keys(f"{where}.grid", grid, PARAMETERS[model])
-    values: dict[str, tuple[Value, ...]] = {}
-    for key, given in grid.items():
-        listed = given if _is_list(given) else [given]
-        values[key] = tuple(_value(value) for value in listed)
-        if not listed or not all(_is_value(value) for value in listed):
-            check.problem(f"{where}.grid.{key} must be a number, a text, true or false, or a list of those")
-        elif len({json.dumps(_plain(value)) for value in values[key]}) < len(listed):
-            check.problem(f"{where}.grid.{key} lists a value twice")
+    check.keys(f"{where}.grid", grid, tuple(ALLOWED[model]))
+    values, problems = read_grid(model, grid)
+    check.problems += problems
     return ModelSpec(own, values)
-
-
-class _Checker:
-    """Gathers every problem of a spec, so that the user mends them in one go."""
-
-    def __init__(self) -> None:
-        self.problems: list[str] = []
-
-    def problem(self, text: str) -> None:
-        self.problems.append(text)
-
-    def keys(self, where: str, table: Mapping[str, Any], known: Sequence[str], required: Sequence[str] = ()) -> None:
-        for key in table:
-            if key not in known:
-                place = f" in [{where}]" if where else ""
-                self.problem(f"unknown key {shown(key)}{place}: {did_you_mean(str(key), known)}")
-        for key in required:
-            if key not in table:
-                self.problem(f"{key} is missing")
-
-    def names(self, where: str, given: Any, known: Sequence[str]) -> tuple[Any, ...]:
-        if not _is_list(given) or not given:
-            self.problem(f"{where} must be a list of names")
-            return ()
-        for name in given:
-            if name not in known:
-                self.problem(f"{where}: unknown {shown(name)}: {did_you_mean(str(name), known)}")
-        if len({str(name) for name in given}) < len(given):
-            self.problem(f"{where} lists a name twice")
-        return tuple(name for name in given if name in known)
-
-    def done(self, where: str) -> None:
-        if self.problems:
-            problems = "; ".join(problem.rstrip(".") for problem in self.problems)
-            raise SpecInvalid(
-                f"the spec {where} cannot be used: {problems}", "Correct it; `ldp experiment plan` checks."
-            )
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple)
-
-
-def _is_value(value: Any) -> bool:
-    if _is_list(value):
-        return bool(value) and all(_is_int(item) for item in value)
-    return value is None or isinstance(value, str | int | float | bool)
-
-
-def _value(value: Any) -> Value:
-    if _is_list(value):
-        return tuple(value)
-    return None if value == "none" else value
 
 
 def _plain(value: Value) -> Any:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from job.control_groups import groups, number, statistic, text
+
 
 def available_bytes(root: Path = Path("/")) -> int | None:
     """Return the memory that this process and its children may still take: the machine's, or its container's.
@@ -21,22 +23,24 @@ def available_bytes(root: Path = Path("/")) -> int | None:
     """
     bounds = [_machine(root)]
     for folder, limit, usage, reclaimable in (
-        *((folder, "memory.max", "memory.current", "inactive_file") for folder in _groups(root, "")),
+        *((folder, "memory.max", "memory.current", "inactive_file") for folder in groups(root)),
         *(
             (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-            for folder in _groups(root, "memory")
+            for folder in groups(root, "memory")
         ),
     ):
-        most, used = _number(folder / limit), _number(folder / usage)
+        most, used = number(folder / limit), number(folder / usage)
         if most is not None and used is not None:
-            bounds.append(max(0, most - used + _statistic(folder / "memory.stat", reclaimable)))
+            bounds.append(max(0, most - used + statistic(folder / "memory.stat", reclaimable)))
     known = [bound for bound in bounds if bound is not None]
     return min(known) if known else None
 
 
 def out_of_memory_kills(root: Path = Path("/")) -> int:
     """Return how many processes of this container, or control group, the kernel has killed for want of memory."""
-    return max((_statistic(folder / "memory.events", "oom_kill") for folder in _groups(root, "")), default=0)
+    seen = groups(root)
+    # Those in between count what was killed in other containers beside this one too.
+    return max(statistic(folder / "memory.events", "oom_kill") for folder in (seen[0], seen[-1]))
 
 
 def prefer_to_be_killed() -> None:
@@ -45,39 +49,8 @@ def prefer_to_be_killed() -> None:
         Path("/proc/self/oom_score_adj").write_text("1000", encoding="ascii")
 
 
-def _groups(root: Path, controller: str) -> list[Path]:
-    """Return the folders of this process's control group, and of the root as a container sees it."""
-    base = root / "sys/fs/cgroup" / controller
-    folders = [base]
-    for line in _text(root / "proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controller in controllers.split(",") and path != "/":
-            folders.append(base / path.lstrip("/"))
-    return folders
-
-
 def _machine(root: Path) -> int | None:
-    for line in _text(root / "proc/meminfo").splitlines():
+    for line in text(root / "proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return int(line.split()[1]) << 10
     return None
-
-
-def _statistic(path: Path, name: str) -> int:
-    for line in _text(path).splitlines():
-        key, _, value = line.partition(" ")
-        if key == name:
-            return int(value)
-    return 0
-
-
-def _number(path: Path) -> int | None:
-    text = _text(path).strip()
-    return int(text) if text.isdigit() else None  # "max" is no limit
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text()
-    except OSError:
-        return ""

@@ -29,27 +29,6 @@ WEIGHT_PARAMETERS: dict[ModelName, str] = {
 }
 WEIGHTS: tuple[Value, ...] = (None, "balanced", 5, 10)
 
-# What a spec may set; the rest is the protocol's (seed, threads, weights) or changes nothing.
-PARAMETERS: dict[ModelName, tuple[str, ...]] = {
-    "logistic_regression": ("alpha", "penalty", "l1_ratio", "max_iter", "tol", "learning_rate", "eta0", "average"),
-    "random_forest": (
-        "n_estimators", "criterion", "max_depth", "min_samples_split", "min_samples_leaf", "max_features",
-        "max_leaf_nodes", "max_samples", "bootstrap",
-    ),
-    "lightgbm": (
-        "n_estimators", "learning_rate", "num_leaves", "max_depth", "min_child_samples", "min_child_weight",
-        "min_split_gain", "subsample", "subsample_freq", "colsample_bytree", "reg_alpha", "reg_lambda",
-    ),
-    "xgboost": (
-        "n_estimators", "learning_rate", "max_depth", "max_leaves", "min_child_weight", "gamma", "subsample",
-        "colsample_bytree", "reg_alpha", "reg_lambda", "base_score", "max_bin",
-    ),
-    "mlp": (
-        "hidden_layer_sizes", "activation", "solver", "alpha", "batch_size", "learning_rate_init", "max_iter", "tol",
-        "early_stopping", "n_iter_no_change", "validation_fraction",
-    ),
-}  # fmt: skip
-
 
 def grid_of(model: ModelName, technique: Technique, grid: Grid) -> Grid:
     """Return the grid that a unit searches: the model's, with the weight under cost-sensitive learning."""

@@ -106,12 +106,13 @@ class Trainer:
         start = time.process_time()
         predictions = list(predict(family))
         spent = time.process_time() - start - (self.binning_cpu_seconds - binned)
-        largest = self._size(family[-1])
+        largest = max(self._size(family[-1]), 1)
         for candidate, prediction in zip(family, predictions, strict=True):
             yield Fitted(candidate, prediction, 0, spent * self._size(candidate) / largest)
 
     def _size(self, candidate: Candidate) -> int:
-        size: int = self._build(candidate).n_estimators or 1  # XGBoost's own default is None
+        estimator = self._build(candidate)
+        size: int = estimator.get_num_boosting_rounds() if self._model == "xgboost" else estimator.n_estimators
         return size
 
     def _up_to_convergence(self, family: Sequence[Candidate]) -> Iterator[Fitted]:
@@ -157,10 +158,21 @@ class Trainer:
             parameters.pop(name)
         parameters |= {"objective": "binary", **_BINS}
         data = self.lightgbm_data(weights)
-        booster = lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
+        # A round that finds nothing to split leaves no tree, and the next one may find something again where columns
+        # or rows are drawn: how many trees there are after a round shows only when it is made.
+        trees: list[int] = []
+        booster = lightgbm.train(
+            parameters,
+            data,
+            num_boost_round=estimator.n_estimators,
+            callbacks=[lambda made: trees.append(made.model.num_trees())],
+        )
         for candidate in family:
             rounds = self._size(candidate)
-            score = np.asarray(booster.predict(self._fold.X_valid, num_iteration=rounds, num_threads=1))
+            if rounds < 1:
+                raise ValueError(f"LightGBM has no model of {rounds} rounds")
+            count = trees[rounds - 1]
+            score = np.asarray(booster.predict(self._fold.X_valid, num_iteration=count, num_threads=1))
             # LGBMClassifier takes the larger of 1 − score and score, the first where they are equal.
             yield Prediction(score, (score > 1.0 - score).astype(np.int8), score)
 
@@ -199,8 +211,12 @@ class Trainer:
         # Margins are sums over the trees in their order, so that a longer prefix goes on where a shorter one ended.
         done, margin = 0, None
         for i, candidate in enumerate(family):
-            rounds = self._build(candidate).get_num_boosting_rounds()
+            rounds = self._size(candidate)
             rows = xgboost.DMatrix(self._fold.X_valid, base_margin=margin, nthread=1)
+            if rounds < 1:  # an empty range of iterations means all of them
+                score = xgboost.train(parameters, bins, num_boost_round=0).predict(rows)
+                yield Prediction(score, (score > 0.5).astype(np.int8), score)
+                continue
             span = (done, rounds)
             score = booster.predict(rows, iteration_range=span)
             yield Prediction(score, (score > 0.5).astype(np.int8), score)

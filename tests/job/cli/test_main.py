@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from job.cli import main
-from tests.specs import TINY
+from tests.specs import DIVERGING, TINY
 
 SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
 
@@ -61,6 +61,10 @@ def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
     shown = json.loads(ldp("experiment", "status", listed["execution"], "--json")[1])
     assert shown["datasets"][0]["synthetic"] is True
     assert "complete" in ldp("experiment", "status")[1]
+    for spec in ("tiny", "tiny.toml", str(tmp_path / "tiny.toml")):
+        for read in (("experiment", "status"), ("analyze", "summary")):
+            assert ldp(*read, "--spec", spec)[0] == 0
+    assert ldp("analyze", "summary", "--spec", "tin")[0] == 1
 
     rows = json.loads(ldp("analyze", "summary", "--json")[1])
     assert {(row["model"], row["technique"]) for row in rows} == {
@@ -86,14 +90,24 @@ def test_an_execution_is_resumed_by_its_id_alone(ldp, tmp_path: Path) -> None:  
 
 
 def test_units_that_fail_end_the_command_with_1_and_a_table(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    (tmp_path / "bad.toml").write_text(SPEC.replace("num_leaves = 7", 'num_leaves = "many"'))
+    (tmp_path / "bad.toml").write_text(DIVERGING.replace('"smote", ', "").replace("[1, 2]", "[1]"))
     ldp("data", "sample", "taiwan_credit", "--rows", "400")
     ldp("data", "process", "taiwan_credit")
     code, out, err = ldp("experiment", "run", "--spec", "bad.toml", "--jobs", "1")
     assert code == 1
     assert "2 units of bad-" in out
-    assert "taiwan_credit/lightgbm/baseline/seed_1" in out
+    assert "taiwan_credit/mlp/baseline/seed_1" in out
     assert "run the same command to try the others again" in err
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_spec_whose_fits_would_all_fail_is_refused_before_anything_else(ldp, tmp_path: Path, command: str) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bad.toml").write_text(SPEC.replace("num_leaves = 7", 'num_leaves = "many"').replace("1e-3", "0"))
+    code, out, err = ldp("experiment", command, "--spec", "bad.toml")
+    assert (code, out) == (2, "")
+    assert "models.lightgbm.grid.num_leaves: 'many' is not a whole number from 2 to 131,072" in err
+    assert "models.logistic_regression.grid has alpha '0'" in err
+    assert not (tmp_path / "executions").exists()
 
 
 @pytest.mark.parametrize(

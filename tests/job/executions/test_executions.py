@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -105,7 +107,7 @@ def test_the_first_to_bind_a_dataset_decides(store: Store, identity: Identity) -
     assert bound(store, execution, "taiwan_credit") == {"fingerprint": "aaa", "synthetic": True}
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"spec": 3}', b"\xff\x00"])
+@pytest.mark.parametrize("damage", [b"", b"{", b"[]", b'{"spec": 3}', b"\xff\x00", b"[" * 100_000])
 def test_a_damaged_manifest_or_binding_is_refused_with_the_remedy(
     damage: bytes, store: Store, identity: Identity
 ) -> None:
@@ -130,3 +132,18 @@ def test_an_unknown_id_gets_the_nearest_one(store: Store, identity: Identity) ->
 def test_an_id_that_cannot_be_part_of_a_key_is_refused(name: str, store: Store, identity: Identity) -> None:
     with pytest.raises(UsageError, match="cannot be an execution's id"):
         create(store, identity, name)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("device", "tpu"), ("device", ["cpu"]), ("versions", {"numpy": 2}), ("versions", 5), ("spec", {})],
+)
+def test_a_manifest_with_anything_but_what_we_write_is_refused(
+    key: str, value: object, identity: Identity, tmp_path: Path
+) -> None:
+    store = Store.open(str(tmp_path))
+    create(store, identity, "mine")
+    manifest = json.loads(store.get(manifest_key("mine")) or b"")
+    store.put(manifest_key("mine"), json.dumps({**manifest, key: value}).encode())
+    with pytest.raises(ExecutionMismatch, match="cannot be read"):
+        load_execution(store, "mine")

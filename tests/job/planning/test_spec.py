@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import ParameterGrid
 
 from job.errors import SpecInvalid, SpecNotFound
+from job.planning.grids import ALLOWED
 from job.planning.spec import parse_spec, read_spec, shipped_specs, spec_from_mapping
-from job.training.candidates import MODELS, PARAMETERS, WEIGHT_PARAMETERS, candidates, count_candidates
+from job.training.candidates import MODELS, WEIGHT_PARAMETERS, candidates, count_candidates
 from job.training.models import build
 from job.training.techniques import sampler_of
 
@@ -54,9 +55,10 @@ def test_a_spec_is_read_with_its_defaults() -> None:
         (("seeds =", "folds = 1\nseeds ="), "folds must be a whole number from 2 to 100"),
         (("seeds =", "test_share = 1.0\nseeds ="), "test_share must be a number from 0.01 to 0.99"),
         (("seeds =", 'scoring = "rocauc"\nseeds ='), "scoring 'rocauc' is unknown: did you mean 'roc_auc'?"),
-        (("200", "[]"), "n_estimators must be a number"),
+        (("200", "[]"), "models.random_forest.grid.n_estimators must be a value or a list of 1 to 1,000 values"),
         (("200", "[200, 200]"), "n_estimators lists a value twice"),
-        (("200", "{a = 1}"), "n_estimators must be a number"),
+        (("200", "{a = 1}"), "grid.n_estimators: '{'a': 1}' is not a whole number from 1 to 10,000"),
+        (("200", "[1e2, 200]"), "models.random_forest.grid.n_estimators: '100.0' is not a whole number"),
         (("seeds =", 'name = "../x"\nseeds ='), "name '../x' is not"),
     ],
 )
@@ -86,6 +88,9 @@ def test_what_is_not_toml_is_refused(tmp_path: Path) -> None:
 def test_a_spec_that_does_not_exist_gets_the_nearest_name() -> None:
     with pytest.raises(SpecNotFound, match="did you mean 'thesis'"):
         read_spec("thesys")
+    for name in ("x" * 300, "a\0b", ""):
+        with pytest.raises(SpecNotFound, match="there is no spec"):
+            read_spec(name)
     with pytest.raises(SpecNotFound, match="shipped: default, quick, thesis"):
         read_spec("no/such/file.toml")
 
@@ -130,7 +135,7 @@ def test_candidates_come_in_the_order_of_parameter_grid(grid: dict[str, list[int
 def test_every_parameter_a_spec_may_set_is_one_of_the_models(model: str) -> None:
     estimator = build(model, {}, sampler="none", target=np.array([0, 1]), seed=0)  # type: ignore[arg-type]
     known = set(estimator.get_params())
-    assert set(PARAMETERS[model]) <= known  # type: ignore[index]
+    assert set(ALLOWED[model]) <= known  # type: ignore[index]
     assert model == "mlp" or WEIGHT_PARAMETERS[model] in known  # type: ignore[index]
 
 

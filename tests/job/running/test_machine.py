@@ -50,3 +50,13 @@ def test_the_older_kind_of_control_group_is_understood_too(tmp_path: Path) -> No
 def test_a_system_that_says_nothing_bounds_nothing(tmp_path: Path) -> None:
     assert available_bytes(tmp_path) is None
     assert out_of_memory_kills(tmp_path) == 0
+
+
+def test_of_groups_inside_groups_the_smallest_limit_counts(tmp_path: Path) -> None:
+    files = {**MEMINFO, "proc/self/cgroup": "0::/pods/mine\n", "sys/fs/cgroup/pods/memory.events": "oom_kill 9\n"}
+    for folder, limit in (("pods", 700), ("pods/mine", 2000)):
+        files[f"sys/fs/cgroup/{folder}/memory.max"] = f"{limit * MIB}\n"
+        files[f"sys/fs/cgroup/{folder}/memory.current"] = f"{100 * MIB}\n"
+    files["sys/fs/cgroup/pods/mine/memory.events"] = "oom_kill 1\n"
+    assert available_bytes(machine(tmp_path, files)) == 600 * MIB
+    assert out_of_memory_kills(tmp_path) == 1

@@ -26,7 +26,7 @@ from job.running.processes import Options
 from job.running.runner import RunReport, run_experiment
 from job.store import Store, failures_prefix, features_key, results_prefix
 from job.training.search import Fit
-from tests.specs import TINY
+from tests.specs import DIVERGING, TINY
 
 
 def run(store: Store, spec: Spec, scratch: Path, **options: object) -> RunReport:
@@ -219,12 +219,12 @@ def test_skip_resume_starts_another_execution(store: Store, tiny: Spec, tmp_path
 
 
 def test_a_unit_that_raises_is_recorded_and_tried_again(store: Store, tmp_path: Path) -> None:
-    spec = parse_spec(TINY.replace("num_leaves = 7", 'num_leaves = "many"'), "tiny", "x")
+    spec = parse_spec(DIVERGING, "diverging", "x")
     report = run(store, spec, tmp_path)
     assert len(report.failures) == 6
     assert report.finished == report.present == 6
     (record, *_) = [json.loads(store.get(i.key) or b"") for i in store.objects(failures_prefix(report.execution.id))]
-    assert "many" in record["error"]
+    assert "non-finite parameter weights" in record["error"]
     assert "Traceback" in record["traceback"]
     found = status(store, report.execution)
     assert (found.done, found.failed, found.left, found.complete) == (6, 6, 0, False)
