@@ -20,6 +20,7 @@ from job.arrays import Device
 from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError, did_you_mean, shown
 from job.planning.spec import Spec, spec_from_mapping
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
+from job.training.kernels import other_blas_kernels
 from job.training.unit import Unit
 
 # Raised whenever the protocol changes in a way that changes results.
@@ -59,25 +60,29 @@ class Identity:
     device : {'cpu', 'gpu'}
     versions : dict
     protocol : int
+    kernels : str or None
+        The BLAS kernels, where they are not the usual ones.
     """
 
     spec: Spec
     device: Device
     versions: dict[str, str]
     protocol: int = PROTOCOL_VERSION
+    kernels: str | None = None
 
     @classmethod
     def here(cls, spec: Spec, device: Device) -> Identity:
         """Return the identity that this installation would give an execution."""
-        return cls(spec, device, versions())
+        return cls(spec, device, versions(), kernels=other_blas_kernels())
 
     def content(self) -> dict[str, Any]:
-        """Return the identity as plain JSON values."""
+        """Return the identity as plain JSON values; what is as usual is left out, so that ids stay what they were."""
         return {
             "spec": self.spec.canonical(),
             "device": self.device,
             "versions": self.versions,
             "protocol": self.protocol,
+            **({} if self.kernels is None else {"kernels": self.kernels}),
         }
 
     @property
@@ -184,10 +189,10 @@ def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> N
     """
     ours, theirs = wanted.content(), standing.content()
     differing = []
-    for key in ours:
-        if ours[key] == theirs[key]:
+    for key in dict.fromkeys([*ours, *theirs]):
+        if ours.get(key) == theirs.get(key):
             continue
-        if isinstance(ours[key], dict):
+        if isinstance(ours.get(key), dict):
             inner = sorted(set(ours[key]) | set(theirs[key]))
             named = [f"{key}.{part}" for part in inner if ours[key].get(part) != theirs[key].get(part)]
             if key == "versions":
@@ -195,7 +200,7 @@ def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> N
                          if ours[key].get(p) != theirs[key].get(p)]  # fmt: skip
             differing += named
         else:
-            differing.append(f"{key} {theirs[key]} there, {ours[key]} here")
+            differing.append(f"{key} {theirs.get(key, 'as usual')} there, {ours.get(key, 'as usual')} here")
     if differing:
         raise ExecutionMismatch(
             f"the execution {execution_id} was made from something else: {'; '.join(differing)}",
@@ -257,7 +262,7 @@ def _parse(data: bytes, where: str) -> Identity:
     try:
         raw = json.loads(data)
         spec = spec_from_mapping(raw["spec"], where)
-        return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]))
+        return Identity(spec, raw["device"], dict(raw["versions"]), int(raw["protocol"]), raw.get("kernels"))
     except (ValueError, KeyError, TypeError) as error:
         raise ExecutionMismatch(
             f"the manifest {where} cannot be read", "Start another execution with --skip-resume, or delete this one."
