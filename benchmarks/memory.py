@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from job.planning.memory import MIB, PEAK, WORKER
-from job.running.workers import numeric_environment
 from job.training.candidates import MODELS
+from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
 from job.training.unit import Protocol, Unit, run_unit
 

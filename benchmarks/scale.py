@@ -27,14 +27,20 @@ ME = (sys.executable, "-m", "benchmarks.scale")
 SPEC = """
 name = "scale"
 datasets = ["taiwan_credit"]
-techniques = ["baseline", "random_under_sampling", "smote", "cost_sensitive"]
+techniques = ["baseline", "random_under_sampling", "smote", "threshold_moving"]
 seeds = {seeds}
-[models.logistic_regression]
-[models.random_forest]
-[models.lightgbm]
-[models.xgboost]
-[models.mlp]
+[models.logistic_regression.grid]
+alpha = {alphas}
+[models.random_forest.grid]
+max_depth = {depths}
+[models.lightgbm.grid]
+num_leaves = {depths}
+[models.xgboost.grid]
+max_depth = {depths}
+[models.mlp.grid]
+alpha = {alphas}
 """
+CANDIDATES = 24
 S3 = {
     "AWS_ACCESS_KEY_ID": "testing",
     "AWS_SECRET_ACCESS_KEY": "testing",
@@ -46,7 +52,9 @@ BUCKET = "scale"
 
 def write_spec(place: Path, units: int) -> Path:
     path = place / f"scale-{units}.toml"
-    path.write_text(SPEC.format(seeds=list(range(1, units // UNITS_A_SEED + 1))), "utf-8")
+    depths = list(range(2, 2 + CANDIDATES))
+    seeds, alphas = list(range(1, units // UNITS_A_SEED + 1)), [depth / 1e4 for depth in depths]
+    path.write_text(SPEC.format(seeds=seeds, depths=depths, alphas=alphas), "utf-8")
     return path
 
 
@@ -58,13 +66,13 @@ def fill(folder: Path, spec_file: Path) -> None:
     from job.data.datasets.samples import write_sample
     from job.data.processed import describe_processed
     from job.data.processing import process
-    from job.executions.executions import Identity
+    from job.executions.provenance import provenance
     from job.executions.resolve import resolve
     from job.executions.results import encode
     from job.metrics import all_metrics
     from job.planning.spec import read_spec
     from job.store import Store
-    from job.training.candidates import Candidate
+    from job.training.candidates import candidates
     from job.training.unit import UnitResult
 
     store, spec = Store.open(str(folder)), read_spec(str(spec_file))
@@ -81,22 +89,17 @@ def fill(folder: Path, spec_file: Path) -> None:
     score = np.clip(0.6 * rng.random(TEST_ROWS) + 0.25 * target, 0, 1)
     decision = (score > 0.5).astype(np.int8)
     metrics = all_metrics(target, score, decision)
-    candidates: tuple[Candidate, ...] = tuple(
-        {"n_estimators": 100 + i, "learning_rate": 0.1, "max_depth": 6} for i in range(24)
-    )
-    provenance = {
-        "fingerprint": info.fingerprint,
-        **{k: v for k, v in Identity.here(spec, "cpu").content().items() if k != "spec"},
-    }
     for unit in spec.units():
-        scores = rng.random((24, 5))
+        points = tuple(candidates(spec.grid(unit)))
         result = UnitResult(
-            unit, "done", None, rows, target, score, decision, candidates, scores, 3, None, metrics, 12.5, 2.5
+            unit, "done", None, rows, target, score, decision, points, rng.random((CANDIDATES, 5)), 3, None,
+            metrics=metrics, cpu_seconds=12.5, shared_cpu_seconds=2.5,
         )  # fmt: skip
+        made_from = provenance(execution.identity, unit, info.fingerprint)
         path = store.local_path(execution.result_key(unit))
         assert path is not None
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(encode(result, provenance, {"host": "a host", "attempt": "1"}))
+        path.write_bytes(encode(result, made_from, {"host": "a host", "attempt": "1"}))
 
 
 def resume(spec_file: Path) -> None:

@@ -46,10 +46,10 @@ from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, pe
 from job.planning.costs import relative_cost
 from job.planning.items import items_of
 from job.planning.spec import Spec, read_spec
-from job.running.workers import numeric_environment
 from job.training import models
 from job.training.candidates import CEILINGS, NESTED, Candidate, families, key_of, without_weight
 from job.training.fitting import Trainer
+from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache, PreparedFold
 from job.training.search import Fit, Place
 from job.training.splits import Fold, split

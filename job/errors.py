@@ -108,6 +108,10 @@ class ResultInvalid(LdpError, ValueError):
     """A stored result that is damaged or is not a result at all."""
 
 
+class ResultMismatch(LdpError, ValueError):
+    """A whole result that stands where that of something else belongs. It is never replaced."""
+
+
 class DeviceUnavailable(LdpError, RuntimeError):
     """A GPU was asked for and there is none that can be used."""
 

@@ -123,7 +123,9 @@ def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accur
     rows = summary_rows(verified.results.values())
     order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
     rows.sort(key=lambda row: (order[row.dataset], *_rank(row, sort)))
-    return Summary(execution.id, sort, tuple(rows), tuple(states), tuple(verified.damaged.values()))
+    return Summary(
+        execution.id, sort, tuple(rows), tuple(states), (*verified.damaged.values(), *verified.foreign.values())
+    )
 
 
 def summary_rows(results: Iterable[StoredResult]) -> list[SummaryRow]:

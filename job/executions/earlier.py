@@ -54,6 +54,10 @@ def way_back(earlier: Execution, here: Identity) -> str:
     ]  # fmt: skip
     change = " and ".join(f"{verb}{', '.join(named)}" for verb, named in steps if named)
     install = f"{change}, then " if change else ""
+    if there.kernels != here.kernels:
+        install += (
+            f"set OPENBLAS_CORETYPE={there.kernels}, then " if there.kernels else "unset OPENBLAS_CORETYPE, then "
+        )
     gpu = " --use-gpu" if there.device == "gpu" else ""
     return f"{install}`ldp experiment run --execution-id {earlier.id}{gpu}`"
 

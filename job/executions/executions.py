@@ -20,6 +20,7 @@ from job.arrays import Device
 from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
 from job.planning.spec import Spec, spec_from_mapping
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
+from job.training.kernels import other_blas_kernels
 from job.training.unit import Unit
 
 # Raised whenever the protocol changes in a way that changes results.
@@ -59,25 +60,29 @@ class Identity:
     device : {'cpu', 'gpu'}
     versions : dict
     protocol : int
+    kernels : str or None
+        The BLAS kernels, where they are not the usual ones.
     """
 
     spec: Spec
     device: Device
     versions: dict[str, str]
     protocol: int = PROTOCOL_VERSION
+    kernels: str | None = None
 
     @classmethod
     def here(cls, spec: Spec, device: Device) -> Identity:
         """Return the identity that this installation would give an execution."""
-        return cls(spec, device, versions())
+        return cls(spec, device, versions(), kernels=other_blas_kernels())
 
     def content(self) -> dict[str, Any]:
-        """Return the identity as plain JSON values."""
+        """Return the identity as plain JSON values; what is as usual is left out, so that ids stay what they were."""
         return {
             "spec": self.spec.canonical(),
             "device": self.device,
             "versions": self.versions,
             "protocol": self.protocol,
+            **({} if self.kernels is None else {"kernels": self.kernels}),
         }
 
     @property
@@ -194,9 +199,12 @@ def differences(standing: Identity, wanted: Identity) -> list[str]:
     """Return what differs between two identities, each in a few words."""
     ours, theirs = wanted.content(), standing.content()
     differing = []
-    for key in (key for key in ours if ours[key] != theirs[key]):
-        if not isinstance(ours[key], dict):
-            differing.append(f"{key} {theirs[key]} there, {ours[key]} here")
+    for key in dict.fromkeys([*ours, *theirs]):
+        there, here = theirs.get(key, "as usual"), ours.get(key, "as usual")  # kernels stand there where they are not
+        if there == here:
+            continue
+        if not isinstance(here, dict):
+            differing.append(f"{key} {there} there, {here} here")
             continue
         for part in sorted(set(ours[key]) | set(theirs[key])):
             there, here = theirs[key].get(part), ours[key].get(part)
@@ -259,12 +267,14 @@ def _parse(data: bytes, where: str) -> Identity:
     try:
         raw = json.loads(data)
         spec = spec_from_mapping(raw["spec"], where)
-        device, versions = raw["device"], dict(raw["versions"])
+        device, versions, kernels = raw["device"], dict(raw["versions"]), raw.get("kernels")
         if device not in get_args(Device) or not all(
             isinstance(text, str) for pair in versions.items() for text in pair
         ):
             raise ValueError("another device than is known, or versions that are no texts")
-        return Identity(spec, device, versions, int(raw["protocol"]))
+        if not (kernels is None or isinstance(kernels, str)):
+            raise ValueError("kernels that are no text")
+        return Identity(spec, device, versions, int(raw["protocol"]), kernels)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         reason = f": {error.what}" if isinstance(error, SpecInvalid) else ""
         raise ExecutionMismatch(

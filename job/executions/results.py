@@ -18,7 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.console import Console
-from job.errors import ResultInvalid, one_line
+from job.errors import ResultInvalid, ResultMismatch, one_line
+from job.executions.provenance import differing
 from job.metrics import Array
 from job.store import Store
 from job.training.unit import Unit, UnitResult
@@ -58,6 +59,15 @@ class StoredResult:
         """SHA-256 over the record and the columns; equal digests mean identical results."""
         return str(self.record["digest"])
 
+    def same_content(self, other: StoredResult) -> bool:
+        """Tell whether two results say the same, whatever else their records hold: a newer record holds more."""
+        kept = ["unit", "status"]
+        if "done" in (self.record["status"], other.record["status"]):
+            kept += ["candidates", "fold_scores", "best_index", "threshold"]
+        return all(self.record.get(name) == other.record.get(name) for name in kept) and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in _SCHEMA.names
+        )
+
     def without_predictions(self) -> StoredResult:
         """Return the result with no rows, which takes a tenth of the memory."""
         return replace(self, **{name: getattr(self, name)[:0].copy() for name in _SCHEMA.names})
@@ -84,6 +94,8 @@ def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, 
         "fold_scores": None if result.fold_scores is None else result.fold_scores.tolist(),
         "best_index": result.best_index,
         "threshold": result.threshold,
+        "train": _counts(result.train_counts),
+        "refit": _counts(result.refit_counts),
         "metrics": dict(result.metrics),
         **provenance,
     }
@@ -104,6 +116,10 @@ def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, 
         writer.write_table(table)
         writer.add_key_value_metadata(metadata)
     return bytes(sink.getvalue())
+
+
+def _counts(counts: tuple[int, int] | None) -> dict[str, int] | None:
+    return None if counts is None else {"n0": counts[0], "n1": counts[1]}
 
 
 def decode(data: bytes, where: str = "a result") -> StoredResult:
@@ -141,9 +157,14 @@ Commit = Literal["written", "already there", "replaced damaged", "differs"]
 def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     """Commit a unit by one create-only write.
 
-    Where the name is taken: equal bytes were ours, and the answer was lost; an equal digest is another attempt that
-    was first; an unreadable object, or the result of another unit or of other data, is replaced; another digest is kept
-    and reported, because the same unit must give the same result.
+    Where the name is taken: equal bytes were ours, and the answer was lost; an equal digest, or the same content under
+    an older record, is another attempt that was first; an unreadable object is replaced; another digest is kept and
+    reported, because the same unit must give the same result.
+
+    Raises
+    ------
+    ResultMismatch
+        Where the whole result of another unit, of other data or of another grid stands there. It is kept.
     """
     standing = store.put_if_absent(key, data)
     if standing == data:
@@ -151,13 +172,14 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     ours = decode(data)
     try:
         other = decode(standing, store.where(key))
-        if any(other.record.get(name) != ours.record.get(name) for name in ("unit", "fingerprint")):
-            raise ResultInvalid(f"{store.where(key)} is the result of something else", "It is replaced.")
     except ResultInvalid as damage:
         console.warning("result_damaged", f"{damage.what}: replaced", key=key)
         store.put(key, data)
         return "replaced damaged"
-    if other.digest == ours.digest:
+    named = differing(other.record, ours.record, ours.unit, ours.record["candidates"])
+    if named:
+        raise mismatch(store.where(key), named)
+    if other.digest == ours.digest or other.same_content(ours):
         return "already there"
     console.error(
         "result_differs",
@@ -168,6 +190,14 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
         ours=ours.digest,
     )
     return "differs"
+
+
+def mismatch(where: str, named: list[str]) -> ResultMismatch:
+    """Return the error for a whole result that is of something else."""
+    return ResultMismatch(
+        f"{where} is a whole result of {', '.join(named)}, and is kept",
+        "Move it away, then run the same command again.",
+    )
 
 
 def _json(value: Mapping[str, Any]) -> str:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from job.errors import ResultInvalid
 from job.executions.executions import Execution, bound
-from job.executions.results import StoredResult, decode
+from job.executions.provenance import differing, plain, provenance
+from job.executions.results import StoredResult, decode, mismatch
+from job.planning.searches import Searches
 from job.store import Store
 from job.training.unit import Unit
 
@@ -24,38 +28,58 @@ class Verified:
     results : dict of Unit to StoredResult
         Whole, and of this execution; without their predictions, so that thousands fit into memory.
     damaged : dict of Unit to str
-        What is wrong with the others.
+        What is wrong with those that cannot be read.
+    foreign : dict of Unit to str
+        What those are of that are whole and of something else: other data, another grid, another version.
     missing : tuple of Unit
     """
 
     results: dict[Unit, StoredResult]
     damaged: dict[Unit, str]
+    foreign: dict[Unit, str]
     missing: tuple[Unit, ...]
 
 
+@dataclass(frozen=True)
+class _Foreign:
+    what: str
+
+
 def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verified:
-    """Read and verify the results of `units`: digest, unit, and the data's fingerprint."""
+    """Read the results of `units` and verify that each is whole and is what the execution asks for."""
     units = list(units)
-    fingerprints: dict[str, str | None] = {}
+    fingerprints: dict[str, str] = {}
     for dataset in dict.fromkeys(unit.dataset for unit in units):
         binding = bound(store, execution, dataset)
-        fingerprints[dataset] = None if binding is None else str(binding["fingerprint"])
+        fingerprints[dataset] = "" if binding is None else str(binding["fingerprint"])
+    searches = Searches(execution.spec)
+    grids = {asked: plain(searches.points(unit)) for asked, unit in {(u.model, u.technique): u for u in units}.items()}
+    read = partial(_read, store, execution, fingerprints, grids)
     with ThreadPoolExecutor(_READERS) as readers:
-        found = list(readers.map(lambda unit: _read(store, execution, unit, fingerprints[unit.dataset]), units))
+        found = list(readers.map(read, units))
     results: dict[Unit, StoredResult] = {}
     damaged: dict[Unit, str] = {}
+    foreign: dict[Unit, str] = {}
     missing: list[Unit] = []
     for unit, answer in zip(units, found, strict=True):
         if answer is None:
             missing.append(unit)
         elif isinstance(answer, str):
             damaged[unit] = answer
+        elif isinstance(answer, _Foreign):
+            foreign[unit] = answer.what
         else:
             results[unit] = answer
-    return Verified(results, damaged, tuple(missing))
+    return Verified(results, damaged, foreign, tuple(missing))
 
 
-def _read(store: Store, execution: Execution, unit: Unit, fingerprint: str | None) -> StoredResult | str | None:
+def _read(
+    store: Store,
+    execution: Execution,
+    fingerprints: dict[str, str],
+    grids: dict[tuple[Any, Any], list[dict[str, Any]]],
+    unit: Unit,
+) -> StoredResult | str | _Foreign | None:
     key = execution.result_key(unit)
     data = store.get(key)
     if data is None:
@@ -64,8 +88,6 @@ def _read(store: Store, execution: Execution, unit: Unit, fingerprint: str | Non
         result = decode(data, store.where(key))
     except ResultInvalid as error:
         return error.what
-    if result.unit != unit:
-        return f"{store.where(key)} is the result of another unit, {result.unit}"
-    if result.record.get("fingerprint") != fingerprint:
-        return f"{store.where(key)} was made from other data"
-    return result.without_predictions()
+    expected = provenance(execution.identity, unit, fingerprints[unit.dataset])
+    named = differing(result.record, expected, unit, grids[unit.model, unit.technique])
+    return _Foreign(mismatch(store.where(key), named).what) if named else result.without_predictions()

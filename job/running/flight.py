@@ -10,16 +10,18 @@ import json
 import os
 import platform
 import threading
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from job.console import Console
-from job.errors import one_line
+from job.errors import ResultMismatch, one_line
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
+from job.executions.provenance import provenance
 from job.executions.results import commit, encode
 from job.planning.items import Item
 from job.progress import Outlook
@@ -138,6 +140,7 @@ class Flight:
         self._unfinished: dict[Unit, _Unfinished] = {}
         self._with_checkpoint: set[Unit] = set()
         self._failed_before: set[str] = set()
+        self._refused: dict[Unit, str] = {}
         self._hurry = threading.Event()
         self._alive_at = clock()
         self.finished = 0
@@ -189,6 +192,7 @@ class Flight:
         if now - self._alive_at >= SIGN_OF_LIFE_S:
             self._sign(None)
         self._outbox.pump()
+        self._fail_refused()
 
     def land(self, made: Made) -> None:
         """Commit a finished unit."""
@@ -196,21 +200,24 @@ class Flight:
         unit = result.unit
         self._unfinished.pop(unit, None)
         self._outbox.withdraw(checkpoints.checkpoint_key(self._execution, unit, self._attempt.id))
-        identity = self._execution.identity
-        provenance = {
-            "protocol": identity.protocol,
-            "versions": identity.versions,
-            "device": identity.device,
-            "fingerprint": self._fingerprints[unit.dataset],
-        }
+        made_from = provenance(self._execution.identity, unit, self._fingerprints[unit.dataset])
         run = {"started": made.started, "wall_seconds": made.wall_seconds, "by": self._attempt.id, **_host()}
-        data = encode(result, provenance, run)
+        try:
+            data = encode(result, made_from, run)
+        except Exception as error:  # noqa: BLE001 - a result that cannot be encoded is its unit's failure
+            self.fail(unit, f"its result cannot be stored: {type(error).__name__}: {error}", traceback.format_exc())
+            return
         key = self._execution.result_key(unit)
         self._outbox.send(key, lambda: self._commit(key, data, result))
+        self._fail_refused()
 
     def _commit(self, key: str, data: bytes, result: UnitResult) -> None:
         unit = result.unit
-        committed = commit(self._store, key, data, self._console)
+        try:
+            committed = commit(self._store, key, data, self._console)
+        except ResultMismatch as error:
+            self._refused[unit] = str(error)
+            return
         if unit in self._with_checkpoint:
             checkpoints.remove(self._store, self._execution, unit)
             self._with_checkpoint.discard(unit)
@@ -230,13 +237,19 @@ class Flight:
             unit=str(unit),
         )
 
-    def fail(self, unit: Unit, error: str, traceback: str | None) -> None:
+    def _fail_refused(self) -> None:
+        """Record the units whose result found that of something else in its place."""
+        while self._refused:
+            unit, error = self._refused.popitem()
+            self.fail(unit, error, None)
+
+    def fail(self, unit: Unit, error: str, trace: str | None) -> None:
         """Record a unit that raised, or whose worker died; what it had finished is saved."""
         entry = self._unfinished.pop(unit, None)
         if entry is not None and entry.unsaved:
             self._save(unit, entry)
         self.failures[unit] = one_line(error, 300)
-        record = {"unit": str(unit), "error": error, "traceback": traceback, "by": self._attempt.id, **_host()}
+        record = {"unit": str(unit), "error": error, "traceback": trace, "by": self._attempt.id, **_host()}
         data = json.dumps(record, indent=1).encode()
         key = self._failure_key(unit)
         self._outbox.send(key, lambda: self._store.put(key, data))

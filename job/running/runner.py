@@ -18,7 +18,7 @@ from job.executions import checkpoints
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
 from job.executions.resolve import resolve
-from job.executions.verify import verify
+from job.executions.verify import Verified, verify
 from job.planning.costs import item_costs
 from job.planning.forecast import Forecast
 from job.planning.items import items_of
@@ -151,7 +151,7 @@ class _Run:
         return patiently(operation, self.outbox, self.means.sleep)
 
     def everything(self) -> None:
-        """Run what has no result, then verify what stood there before, and run again what is damaged."""
+        """Run what has no result, then read everything back, and run again what is damaged or not there after all."""
         units = self.wanted
         present = self.ask(lambda: present_results(self.store, self.execution))
         before = tuple(unit for unit in units if unit in present)
@@ -170,10 +170,30 @@ class _Run:
         attempt = Attempt.begin(None if self.options.shard is None else str(self.options.shard))
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
-        damaged = self.ask(lambda: verify(self.store, self.execution, before)).damaged
-        for what in damaged.values():
+        unsound = self._unsound(units)
+        for what in unsound.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
-        self._fly(tuple(damaged), attempt)
+        self._fly(tuple(unsound), attempt)
+        for unit, what in self._unsound(tuple(unsound)).items():
+            self._refuse(unit, f"{what}, although it was written")
+
+    def _unsound(self, units: tuple[Unit, ...]) -> dict[Unit, str]:
+        """Read results back and return what is wrong with those that have to be computed again.
+
+        Units that failed have none. Those under whose name the result of something else stands fail.
+        """
+        asked = [unit for unit in units if unit not in self.failures]
+        if not asked:
+            return {}
+        found: Verified = self.ask(lambda: verify(self.store, self.execution, asked))
+        for unit, what in found.foreign.items():
+            self._refuse(unit, what)
+        gone = {unit: f"{self.store.where(self.execution.result_key(unit))} is not there" for unit in found.missing}
+        return found.damaged | gone
+
+    def _refuse(self, unit: Unit, what: str) -> None:
+        self.failures[unit] = what
+        self.console.error("unit_failed", f"{unit} failed: {what}", execution=self.execution.id, unit=str(unit))
 
     def _fly(self, units: tuple[Unit, ...], attempt: Attempt) -> None:
         """Run units until they are done, or somebody asks to stop."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import platform
 import signal
 import threading
 import time
@@ -22,22 +21,12 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
+from job.training.kernels import numeric_environment
 
-# One thread for each fit, and one set of BLAS kernels on every processor: what makes results identical on any machine
-# of an architecture and with any number of workers. These must be set before NumPy is loaded.
-_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 _POLL_S = 0.25
 
 Work: TypeAlias = Callable[[Any, Callable[[Any], None]], Any]
 """Takes a task and a callable for notes; returns the task's value."""
-
-
-def numeric_environment() -> dict[str, str]:
-    """Return the environment variables that a worker needs for identical results."""
-    variables = dict.fromkeys(_THREADS, "1")
-    if platform.machine().lower() in ("x86_64", "amd64"):
-        variables["OPENBLAS_CORETYPE"] = os.environ.get("OPENBLAS_CORETYPE", "Haswell")
-    return variables
 
 
 @dataclass(frozen=True)

@@ -73,6 +73,9 @@ class UnitResult:
     best_index : int or None
     threshold : float or None
         Only under threshold moving.
+    train_counts, refit_counts : tuple of (int, int) or None
+        Rows of each class, others first, in the training part, and in what the winner was fitted on: the training part
+        after resampling.
     metrics : dict
         On the test rows.
     cpu_seconds, shared_cpu_seconds : float
@@ -90,6 +93,8 @@ class UnitResult:
     fold_scores: Array | None = None
     best_index: int | None = None
     threshold: float | None = None
+    train_counts: tuple[int, int] | None = None
+    refit_counts: tuple[int, int] | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     shared_cpu_seconds: float = 0.0
@@ -150,8 +155,10 @@ def run_units(
     try:
         splits = split(target, seed=seed, folds=protocol.folds, test_share=protocol.test_share)
     except Inapplicable as reason:
-        yield from (UnitResult(unit, "inapplicable", str(reason)) for unit in grids)
+        for unit, grid in grids.items():
+            yield UnitResult(unit, "inapplicable", str(reason), candidates=tuple(candidates(grid)))
         return
+    train_counts = _class_counts(target[splits.refit.train])
     batches: dict[Sampler, list[Unit]] = {}
     for unit in grids:
         batches.setdefault(sampler_of(unit.technique), []).append(unit)
@@ -161,7 +168,9 @@ def run_units(
         try:
             check_sampler(sampler, splits, target)
         except Inapplicable as reason:
-            yield from (UnitResult(unit, "inapplicable", str(reason)) for unit in units)
+            for unit in units:
+                points = tuple(candidates(grids[unit]))
+                yield UnitResult(unit, "inapplicable", str(reason), candidates=points, train_counts=train_counts)
             continue
         get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
         batch = _Batch(model, sampler, seed, splits, get, target, memory)
@@ -176,6 +185,11 @@ def run_units(
             for unit in units
         ]
         yield from batch.run(demands, on_fit)
+
+
+def _class_counts(target: Array) -> tuple[int, int]:
+    negatives, positives = np.bincount(target, minlength=2)
+    return int(negatives), int(positives)
 
 
 def _in_common(units: Iterable[Unit]) -> tuple[str, ModelName, int]:
@@ -219,7 +233,13 @@ class _Batch:
             try:
                 threshold = tune_threshold(result.valid_targets, result.valid_scores) if demand.keep_scores else None
             except Inapplicable as reason:
-                yield UnitResult(demand.name, "inapplicable", str(reason))
+                yield UnitResult(
+                    demand.name,
+                    "inapplicable",
+                    str(reason),
+                    candidates=demand.points,
+                    train_counts=_class_counts(self.target[self.splits.refit.train]),
+                )
             else:
                 going.append((demand, result, threshold))
         if not going:
@@ -235,7 +255,8 @@ class _Batch:
         for (demand, result, threshold), winner in zip(going, winners, strict=True):
             fitted = predicted[key_of(winner)]
             others = sum(key_of(other) == key_of(winner) for other in winners) > 1
-            yield self._result(demand, result, threshold, fitted, shared_s, shared_refit=others)
+            counts = _class_counts(refit.y_train)
+            yield self._result(demand, result, threshold, fitted, counts, shared_s, shared_refit=others)
 
     def _result(
         self,
@@ -243,6 +264,7 @@ class _Batch:
         result: SearchResult,
         threshold: Array | None,
         fitted: Fitted,
+        refit_counts: tuple[int, int],
         shared_s: float,
         *,
         shared_refit: bool,
@@ -263,6 +285,8 @@ class _Batch:
             fold_scores=result.fold_scores,
             best_index=result.best_index,
             threshold=None if threshold is None else float(threshold),
+            train_counts=_class_counts(self.target[self.splits.refit.train]),
+            refit_counts=refit_counts,
             metrics=all_metrics(self.target[test], score, decision),
             cpu_seconds=shared_s + result.cpu_seconds + fitted.cpu_seconds,
             shared_cpu_seconds=shared_s + result.shared_cpu_seconds + (fitted.cpu_seconds if shared_refit else 0.0),

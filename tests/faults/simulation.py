@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from job.running.runner import Means, RunReport, run_experiment
 from job.running.signals import Stop
 from job.running.workers import Note, Outcome
 from job.store import Store
+from job.training.candidates import candidates
 from job.training.search import Fit, Place
 from job.training.unit import Unit, UnitResult
 
@@ -43,6 +45,7 @@ max_depth = [3, 4, 5]
 """
 
 
+@cache
 def spec() -> Spec:
     return parse_spec(SPEC, "simulated", "simulated.toml")
 
@@ -63,10 +66,8 @@ def compute(unit: Unit, fits: dict[Place, Fit]) -> UnitResult:
     score = np.array([number(unit, i) for i in range(5)])
     target = np.array([0, 1, 0, 1, 1], np.int8)
     best = int(np.argmax(scores.mean(axis=1)))
-    candidates = tuple({"c": c} for c in range(CANDIDATES))
-    return UnitResult(
-        unit, "done", None, row, target, score, (score > 0.5).astype(np.int8), candidates, scores, best, metrics={}
-    )
+    points = tuple(candidates(spec().grid(unit)))
+    return UnitResult(unit, "done", None, row, target, score, (score > 0.5).astype(np.int8), points, scores, best)
 
 
 @dataclass

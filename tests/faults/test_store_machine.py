@@ -23,10 +23,12 @@ from job.executions.executions import (
     list_executions,
     present_results,
 )
+from job.executions.provenance import provenance
 from job.executions.results import commit, decode, encode
 from job.executions.verify import verify
 from job.planning.spec import parse_spec
 from job.store import Store
+from job.training.candidates import candidates
 from job.training.unit import Unit, UnitResult
 from tests.conftest import make_bucket
 
@@ -39,10 +41,10 @@ IDENTITY = Identity.here(SPEC, "cpu")
 
 def result(unit: Unit, flavour: int, attempt: int) -> bytes:
     rows = np.arange(3, dtype=np.int32)
-    made = UnitResult(
-        unit, "done", None, rows, np.zeros(3, np.int8), np.full(3, flavour / 10), np.zeros(3, np.int8), metrics={}
-    )
-    return encode(made, {"fingerprint": "f"}, {"attempt": attempt})
+    points = tuple(candidates(SPEC.grid(unit)))
+    score = np.full(3, flavour / 10)
+    made = UnitResult(unit, "done", None, rows, np.zeros(3, np.int8), score, np.zeros(3, np.int8), points)
+    return encode(made, provenance(IDENTITY, unit, "f"), {"attempt": attempt})
 
 
 class ExecutionStore(RuleBasedStateMachine):

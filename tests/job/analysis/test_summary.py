@@ -13,10 +13,12 @@ import pytest
 from job.analysis.summary import Summary, summarise, summary_rows, to_csv
 from job.errors import UsageError
 from job.executions.executions import Execution, Identity, bind, create_next
+from job.executions.provenance import provenance
 from job.executions.results import decode, encode
 from job.metrics import METRIC_IDS, all_metrics
 from job.planning.spec import parse_spec
 from job.store import Store
+from job.training.candidates import candidates
 from job.training.unit import Unit, UnitResult
 
 SPEC = parse_spec(
@@ -38,7 +40,9 @@ def result(unit: Unit, shift: float = 0.0, one_class: bool = False) -> UnitResul
     score = np.clip(0.6 * rng.random(50) + 0.25 * target + shift, 0, 1)
     decision = (score > 0.5).astype(np.int8)
     rows = np.arange(50, dtype=np.int32)
-    return UnitResult(unit, "done", None, rows, target, score, decision, metrics=all_metrics(target, score, decision))
+    points = tuple(candidates(SPEC.grid(unit)))
+    metrics = all_metrics(target, score, decision)
+    return UnitResult(unit, "done", None, rows, target, score, decision, points, metrics=metrics)
 
 
 @pytest.fixture
@@ -54,7 +58,7 @@ def execution(store: Store) -> Execution:
 
 
 def put(store: Store, execution: Execution, made: UnitResult, fingerprint: str = "f") -> None:
-    store.put(execution.result_key(made.unit), encode(made, {"fingerprint": fingerprint}, {}))
+    store.put(execution.result_key(made.unit), encode(made, provenance(execution.identity, made.unit, fingerprint), {}))
 
 
 def filled(store: Store, execution: Execution, **options: str) -> Summary:
@@ -107,7 +111,7 @@ def test_damaged_and_foreign_results_are_left_out_and_named(store: Store, execut
     assert summary.rows[0].seeds == (1,)
     assert len(summary.damaged) == 2
     assert any("seed_2.parquet is damaged" in what for what in summary.damaged)
-    assert any("seed_3.parquet was made from other data" in what for what in summary.damaged)
+    assert any("seed_3.parquet is a whole result of other data" in what for what in summary.damaged)
 
 
 def test_what_is_undefined_is_excluded_and_counted() -> None:
@@ -120,7 +124,9 @@ def test_what_is_undefined_is_excluded_and_counted() -> None:
 
 
 def test_inapplicable_units_count_as_done_and_give_their_reason(store: Store, execution: Execution) -> None:
-    put(store, execution, UnitResult(Unit("taiwan_credit", "mlp", "smote", 1), "inapplicable", "too few positives"))
+    unit = Unit("taiwan_credit", "mlp", "smote", 1)
+    points = tuple(candidates(SPEC.grid(unit)))
+    put(store, execution, UnitResult(unit, "inapplicable", "too few positives", candidates=points))
     summary = summarise(store, execution)
     (row,) = summary.rows
     assert row.seeds == ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import platform
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -147,3 +148,24 @@ def test_a_manifest_with_anything_but_what_we_write_is_refused(
     store.put(manifest_key("mine"), json.dumps({**manifest, key: value}).encode())
     with pytest.raises(ExecutionMismatch, match="cannot be read"):
         load_execution(store, "mine")
+
+
+@pytest.mark.skipif(
+    platform.machine().lower() not in ("x86_64", "amd64"), reason="OpenBLAS is told its kernels on x86-64"
+)
+def test_other_blas_kernels_are_another_execution_and_the_usual_ones_change_no_id(
+    tiny: Spec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OPENBLAS_CORETYPE", raising=False)
+    usual = Identity.here(tiny, "cpu")
+    assert "kernels" not in usual.content()
+    for named in ("Haswell", "haswell", ""):
+        monkeypatch.setenv("OPENBLAS_CORETYPE", named)
+        assert Identity.here(tiny, "cpu").stem == usual.stem
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Nehalem")
+    store, other = Store.open("memory:///"), Identity.here(tiny, "cpu")
+    assert other.stem != usual.stem
+    create(store, other, "chosen")
+    assert load_execution(store, "chosen").identity == other
+    with pytest.raises(ExecutionMismatch, match="kernels Nehalem there, as usual here"):
+        create(store, usual, "chosen")

@@ -13,14 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.console import Console
-from job.errors import ResultInvalid
+from job.errors import ResultInvalid, ResultMismatch
 from job.executions.results import commit, decode, encode
 from job.metrics import all_metrics
 from job.store import Store
 from job.training.unit import Unit, UnitResult
 
 UNIT = Unit("taiwan_credit", "random_forest", "smote", 3)
-PROVENANCE = {"protocol": 1, "versions": {"numpy": "2"}, "device": "cpu", "fingerprint": "f" * 64}
+PROVENANCE: dict[str, Any] = {
+    "record": 2, "protocol": 1, "versions": {"numpy": "2"}, "device": "cpu", "fingerprint": "f" * 64,
+    "scoring": "balanced_accuracy", "folds": 5, "test_share": 0.3,
+}  # fmt: skip
 
 
 def result(score_shift: float = 0.0) -> UnitResult:
@@ -36,8 +39,10 @@ def result(score_shift: float = 0.0) -> UnitResult:
         score=score,
         decision=decision,
         candidates=({"max_depth": 5, "class_weight": None}, {"max_depth": None, "class_weight": "balanced"}),
-        fold_scores=rng.random((2, 3)),
+        fold_scores=rng.random((2, 5)),
         best_index=1,
+        train_counts=(300, 60),
+        refit_counts=(300, 300),
         metrics=all_metrics(target, np.clip(score, 0, 1), decision),
         cpu_seconds=1.5,
     )
@@ -50,6 +55,7 @@ def test_a_result_comes_back_as_it_was() -> None:
     assert found.record["parameters"] == {"max_depth": None, "class_weight": "balanced"}
     assert found.record["fold_scores"] == made.fold_scores.tolist()
     assert found.record["metrics"] == made.metrics
+    assert (found.record["train"], found.record["refit"]) == ({"n0": 300, "n1": 60}, {"n0": 300, "n1": 300})
     assert found.run["host"] == "here"
     for name in ("row", "target", "score", "decision"):
         ours, theirs = getattr(made, name), getattr(found, name)
@@ -141,15 +147,45 @@ def test_another_digest_is_kept_and_reported_loudly(store: Store) -> None:
     assert ear.heard == ["error:result_differs"]
 
 
-@pytest.mark.parametrize("change", [{"fingerprint": "0" * 64}, {}])
-def test_the_result_of_another_unit_or_of_other_data_is_replaced(change: dict[str, str], store: Store) -> None:
-    other = result() if change else dataclasses.replace(result(), unit=dataclasses.replace(UNIT, seed=4))
-    store.put("k", encode(other, PROVENANCE | change, {}))
-    data = encode(result(), PROVENANCE, {})
-    ear = _Ear()
-    assert commit(store, "k", data, ear) == "replaced damaged"
-    assert store.get("k") == data
-    assert ear.heard == ["warning:result_damaged"]
+OTHERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "another unit": ({"unit": dataclasses.replace(UNIT, seed=4)}, {}),
+    "other data": ({}, {"fingerprint": "0" * 64}),
+    "another grid": ({"candidates": ({"max_depth": 6}, {"max_depth": 7})}, {}),
+    "another protocol": ({}, {"protocol": 2}),
+    "another versions": ({}, {"versions": {"numpy": "3"}}),
+    "another device": ({}, {"device": "gpu"}),
+    "another scoring": ({}, {"scoring": "roc_auc"}),
+    "another folds": ({}, {"folds": 3}),
+    "another test_share": ({}, {"test_share": 0.5}),
+    "another kernels": ({}, {"kernels": "Nehalem"}),
+}
+
+
+@pytest.mark.parametrize("words", OTHERS)
+def test_a_whole_result_of_something_else_is_never_replaced(words: str, store: Store) -> None:
+    fields, made_from = OTHERS[words]
+    other = encode(dataclasses.replace(result(), **fields), PROVENANCE | made_from, {})
+    store.put("k", other)
+    with pytest.raises(ResultMismatch, match=f"whole result of {words}, and is kept"):
+        commit(store, "k", encode(result(), PROVENANCE, {}), Console.silent())
+    assert store.get("k") == other
+
+
+def test_the_same_result_under_an_older_record_is_accepted(store: Store) -> None:
+    older = {name: PROVENANCE[name] for name in ("protocol", "versions", "device", "fingerprint")}
+    first = encode(result(), older, {})
+    store.put("k", first)
+    assert decode(first).digest != decode(encode(result(), PROVENANCE, {})).digest
+    assert commit(store, "k", encode(result(), PROVENANCE, {}), Console.silent()) == "already there"
+    assert commit(store, "k", encode(result(0.01), PROVENANCE, {}), Console.silent()) == "differs"
+    assert store.get("k") == first
+
+
+def test_an_older_record_of_other_data_is_told_by_what_it_says(store: Store) -> None:
+    older = {name: PROVENANCE[name] for name in ("protocol", "versions", "device")} | {"fingerprint": "0" * 64}
+    store.put("k", encode(result(), older, {}))
+    with pytest.raises(ResultMismatch, match="other data"):
+        commit(store, "k", encode(result(), PROVENANCE, {}), Console.silent())
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])

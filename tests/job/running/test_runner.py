@@ -26,6 +26,7 @@ from job.running.processes import Options
 from job.running.runner import RunReport, run_experiment
 from job.store import Store, failures_prefix, features_key, results_prefix
 from job.training.search import Fit
+from job.training.unit import UnitResult
 from tests.specs import DIVERGING, TINY
 
 
@@ -90,13 +91,12 @@ def test_only_what_is_missing_is_run_again(store: Store, tiny: Spec, tmp_path: P
     assert run(store, tiny, tmp_path).finished == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign", "another unit's"])
+@pytest.mark.parametrize("damage", ["cut", "flip", "empty", "foreign"])
 def test_a_damaged_result_is_found_and_computed_again(
     damage: str, store: Store, tiny: Spec, tmp_path: Path, uninterrupted: dict[str, str]
 ) -> None:
     execution = run(store, tiny, tmp_path).execution
-    one, other = sorted(present_results(store, execution))[:2]
-    key = execution.result_key(one)
+    key = execution.result_key(min(present_results(store, execution)))
     whole = store.get(key) or b""
     middle = len(whole) // 2
     broken = {
@@ -104,13 +104,76 @@ def test_a_damaged_result_is_found_and_computed_again(
         "flip": whole[:60] + bytes([whole[60] ^ 255]) + whole[61:],  # in the first column's page
         "empty": b"",
         "foreign": b"not parquet",
-        "another unit's": store.get(execution.result_key(other)) or b"",
     }
     store.put(key, broken[damage])
     report = run(store, tiny, tmp_path)
     assert report.execution.id == execution.id
     assert report.finished == 1
     assert digests(store, execution) == uninterrupted
+
+
+def test_a_whole_result_of_another_grid_under_the_right_name_fails_its_unit_by_name_and_is_kept(
+    store: Store, tiny: Spec, tmp_path: Path
+) -> None:
+    other = run(store, parse_spec(TINY.replace("[5, 10]", "[5, 11]"), "tiny", "tiny.toml"), tmp_path).execution
+    execution = run(store, tiny, tmp_path).execution
+    unit = next(unit for unit in execution.spec.units() if unit.model == "lightgbm")
+    foreign = store.get(other.result_key(unit)) or b""
+    store.put(execution.result_key(unit), foreign)
+    report = run(store, tiny, tmp_path)
+    assert (report.execution.id, report.finished, report.present) == (execution.id, 0, 11)
+    assert list(report.failures) == [unit]
+    assert "a whole result of another grid" in report.failures[unit]
+    assert store.get(execution.result_key(unit)) == foreign
+
+
+def test_a_result_that_is_gone_when_it_is_read_back_is_computed_again(
+    store: Store, tiny: Spec, tmp_path: Path, uninterrupted: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost: list[str] = []
+    real = Store.put_if_absent
+
+    def loses_the_first(self: Store, key: str, data: bytes) -> bytes:
+        if "/results/" in key and not lost:
+            lost.append(key)
+            return data  # as a proxy that answers every PUT with 200
+        return real(self, key, data)
+
+    monkeypatch.setattr(Store, "put_if_absent", loses_the_first)
+    report = run(store, tiny, tmp_path)
+    assert (report.present, report.wanted, report.failures, len(lost)) == (12, 12, {}, 1)
+    assert report.finished == 13, "one of them twice"
+    assert digests(store, report.execution) == uninterrupted
+
+
+def test_a_run_whose_results_never_arrive_is_not_called_complete(
+    store: Store, tiny: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = Store.put_if_absent
+    swallow = lambda self, key, data: data if "/results/" in key else real(self, key, data)  # noqa: E731
+    monkeypatch.setattr(Store, "put_if_absent", swallow)
+    report = run(store, tiny, tmp_path)
+    assert (report.present, len(report.failures)) == (0, 12)
+    assert all("is not there, although it was written" in what for what in report.failures.values())
+
+
+def test_a_result_that_cannot_be_encoded_fails_its_unit_alone(
+    store: Store, tiny: Spec, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from job.running import flight
+
+    victim = next(iter(tiny.units()))
+    real = flight.encode
+
+    def refuses(result: UnitResult, *rest: object) -> bytes:
+        if result.unit == victim:
+            raise ValueError("Out of range float values are not JSON compliant")
+        return real(result, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(flight, "encode", refuses)
+    report = run(store, tiny, tmp_path)
+    assert (list(report.failures), report.present) == ([victim], 11)
+    assert "its result cannot be stored: ValueError" in report.failures[victim]
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])

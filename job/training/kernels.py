@@ -1,0 +1,38 @@
+"""What makes numbers the same on every processor of an architecture: one thread for each fit, and one set of kernels.
+
+These variables must be set before NumPy is loaded, so workers are started with them.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from typing import Final
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_BLAS = "OPENBLAS_CORETYPE"
+DEFAULT_BLAS_KERNELS: Final = "Haswell"
+# NumPy's own exp, log, log1p and pow give other last bits where they may use AVX-512.
+_NUMPY = {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR"}
+
+
+def numeric_environment() -> dict[str, str]:
+    """Return the environment variables that a worker needs for identical results."""
+    variables = dict.fromkeys(_THREADS, "1")
+    if _is_x86():
+        variables |= {_BLAS: other_blas_kernels() or DEFAULT_BLAS_KERNELS, **_NUMPY}
+    return variables
+
+
+def other_blas_kernels() -> str | None:
+    """Return the BLAS kernels that the environment asks for, where they are not those that all results are made with.
+
+    The logistic model and the MLP differ in the last bits between sets of kernels, so other kernels are part of what an
+    execution is.
+    """
+    asked = os.environ.get(_BLAS, "").strip()
+    return None if not _is_x86() or not asked or asked.lower() == DEFAULT_BLAS_KERNELS.lower() else asked
+
+
+def _is_x86() -> bool:
+    return platform.machine().lower() in ("x86_64", "amd64")
