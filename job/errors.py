@@ -8,6 +8,7 @@ the packages as a library can catch what it knows.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 EXIT_DONE = 0
@@ -156,6 +157,15 @@ def one_line(text: str, limit: int = 600) -> str:
 def shown(value: object, limit: int = 40) -> str:
     """Return a cell or a name quoted for a message: on one line, printable, at most `limit` characters."""
     return "'" + one_line(str(value), limit) + "'"
+
+
+_CREDENTIALS = re.compile(r"(?<=//)(?:[^/@]*@|[^/]*:.*@)|(?<![^\s=\"'])[^\s/:@]+:[^\s/@]*@", re.DOTALL)
+_QUERY = re.compile(r"\?[^?\s]*=\S*")
+
+
+def masked(text: str) -> str:
+    """Return an address for a message: user, password and query of a URL are replaced by ``***``."""
+    return _QUERY.sub("?***", _CREDENTIALS.sub("***@", text))
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ from typing import Literal
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from job.errors import SettingInvalid, shown
+from job.address import parse_directory
+from job.errors import SettingInvalid, masked, shown
 
 STACK_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,127}$"
 """What CloudFormation allows as the name of a stack."""
@@ -69,15 +70,18 @@ class Settings(BaseSettings):
             Naming each variable that cannot be used.
         """
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(item['input'])}: {item['msg'].lower()}"
+                f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(masked(str(item['input'])))}: "
+                f"{item['msg'].lower()}"
                 for item in error.errors()
             )
             raise SettingInvalid(
                 f"the environment cannot be used: {problems}", "Correct or unset the variables."
             ) from None
+        scratch_dir = parse_directory(str(settings.scratch_dir), "LDP_SCRATCH_DIR")
+        return settings.model_copy(update={"scratch_dir": scratch_dir})
 
     def workers(self, jobs: int | None = None) -> int:
         """Return the number of worker processes: `jobs` if given, else ``LDP_N_JOBS``, else the processors at hand."""

@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"training"}),
     frozenset({"data"}),
-    frozenset({"store", "arrays", "metrics", "console", "settings", "errors", "catalogue"}),
+    frozenset({"store", "arrays", "metrics", "console", "settings", "address", "errors", "catalogue"}),
 )
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
@@ -26,8 +26,8 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"datasets"}),
     frozenset({"raw", "processed"}),
 )
-# On the ground floor everybody may use what has no imports of its own.
-GROUND_MAY_IMPORT = frozenset({"errors", "catalogue"})
+# On the ground floor everybody may use what has no imports of its own but these.
+GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue"})
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

@@ -1,8 +1,4 @@
-"""The only door to files and object storage: a local directory, memory, S3 or what else obstore opens.
-
-A key means the same under a directory and under ``s3://bucket/prefix``. Whatever is written appears whole or not at
-all: a reader never sees half an object, and a failed write leaves nothing behind.
-"""
+"""Objects under one root, wherever that is."""
 
 from __future__ import annotations
 
@@ -14,91 +10,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
+from job.address import parse_address
 from job.errors import LdpError, NoSpaceLeft, SettingInvalid, StorageError
-
-# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def raw_keys(dataset: str) -> tuple[str, str]:
-    """Return where a dataset's raw file may lie: plain, and compressed with gzip."""
-    return f"data/raw/{dataset}.csv", f"data/raw/{dataset}.csv.gz"
-
-
-def sample_key(dataset: str) -> str:
-    """Return the key of the note that says which raw file is a synthetic sample."""
-    return f"data/raw/{dataset}.sample.json"
-
-
-def interim_key(dataset: str) -> str:
-    """Return the key of the cleaned, typed, still readable table."""
-    return f"data/interim/{dataset}.parquet"
-
-
-def features_key(dataset: str) -> str:
-    """Return the key of the float32 features."""
-    return f"data/processed/{dataset}_X.parquet"
-
-
-def target_key(dataset: str) -> str:
-    """Return the key of the target, with `group` and `time` where the dataset has them."""
-    return f"data/processed/{dataset}_y.parquet"
-
-
-EXECUTIONS = "executions"
-
-
-def manifest_key(execution: str) -> str:
-    """Return the key of what an execution was asked to do."""
-    return f"{EXECUTIONS}/{execution}/manifest.json"
-
-
-def binding_key(execution: str, dataset: str) -> str:
-    """Return the key of the fingerprint of the data that an execution runs on."""
-    return f"{EXECUTIONS}/{execution}/datasets/{dataset}.json"
-
-
-def results_prefix(execution: str) -> str:
-    """Return the prefix of an execution's results."""
-    return f"{EXECUTIONS}/{execution}/results/"
-
-
-def result_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
-    """Return the key of one finished unit."""
-    return f"{results_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.parquet"
-
-
-def failures_prefix(execution: str) -> str:
-    """Return the prefix of an execution's records of failed units."""
-    return f"{EXECUTIONS}/{execution}/failures/"
-
-
-def failure_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
-    """Return the key of the record of a unit that raised."""
-    return f"{failures_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.json"
-
-
-def progress_prefix(execution: str) -> str:
-    """Return the prefix of what is saved of units in flight."""
-    return f"{EXECUTIONS}/{execution}/progress/"
-
-
-def attempts_prefix(execution: str) -> str:
-    """Return the prefix of the records of an execution's attempts."""
-    return f"{EXECUTIONS}/{execution}/attempts/"
-
-
-def report_key(execution: str, name: str) -> str:
-    """Return the key of a file of an execution's report, such as ``tables/summary.csv``."""
-    return f"reports/{execution}/{name}"
-
-
-# ── the store ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @dataclass(frozen=True)
@@ -139,7 +57,7 @@ class Store:
         Parameters
         ----------
         url : str
-            A path, or ``file://``, ``memory://``, ``s3://bucket/prefix`` or another URL that obstore opens. What a
+            A path, or a URL of a known scheme: see :func:`job.address.parse_address`. What a
             cloud needs (region, endpoint, credentials) comes from its usual environment variables, such as
             ``AWS_REGION`` and ``AWS_ENDPOINT_URL``.
         scratch_dir : pathlib.Path, optional
@@ -153,24 +71,23 @@ class Store:
         SettingInvalid
             Where `url` cannot be opened.
         """
-        scheme = urlsplit(url).scheme
+        address = parse_address(url)
         try:
-            if len(scheme) < 2 or scheme == "file":  # a scheme of one letter is a Windows drive
-                path = Path(urlsplit(url).path if scheme == "file" else url).expanduser().absolute()
-                path.mkdir(parents=True, exist_ok=True)
-                return cls(LocalStore(path), str(path), scratch_dir)
-            if scheme == "memory":
-                return cls(MemoryStore(), url, scratch_dir)
+            if address.path is not None:
+                address.path.mkdir(parents=True, exist_ok=True)
+                return cls(LocalStore(address.path), str(address), scratch_dir)
+            if address.scheme == "memory":
+                return cls(MemoryStore(), "memory:///", scratch_dir)
             options: dict[str, Any] = {
                 "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
                 "client_options": {"connect_timeout": "5s", "timeout": "30s"},
             }
             if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
                 options["client_options"]["allow_http"] = True
-            return cls(from_url(url, **options), url.rstrip("/"), scratch_dir)
+            return cls(from_url(str(address), **options), str(address), scratch_dir)
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
-                f"the storage '{url}' cannot be opened: {_first_line(error)}",
+                f"the storage '{address}' cannot be opened: {_first_line(error)}",
                 "Set LDP_STORAGE_URL to a directory or to a URL such as s3://bucket/prefix.",
             ) from error
 
