@@ -110,6 +110,10 @@ class StorageError(LdpError, OSError):
     """The storage refused a request, or could not be reached."""
 
 
+class StorageRefused(StorageError):
+    """The storage refused, and would refuse again: nothing gets better by waiting."""
+
+
 class NoSpaceLeft(StorageError):
     """The storage is full."""
 

@@ -16,7 +16,10 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, NoSpaceLeft, SettingInvalid, StorageError
+from job.errors import LdpError, SettingInvalid, one_line
+from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, refusal
+
+_OBJECT_NOT_FOUND = "Object at location"
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,16 @@ class ObjectInfo:
 class Store:
     """Objects under one root.
 
-    Made by :meth:`Store.open`. Every method raises :class:`~job.errors.StorageError` where the storage refuses or
-    cannot be reached, and :class:`~job.errors.NoSpaceLeft` where it is full.
+    Made by :meth:`Store.open`. Every method raises :class:`~job.errors.StorageError` where the storage cannot be
+    reached or fails, :class:`~job.errors.StorageRefused` where it refuses and would refuse again, and
+    :class:`~job.errors.NoSpaceLeft` where it is full.
     """
 
-    def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None) -> None:
+    def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None, *, renews: bool = False) -> None:
         self._backend = backend
+        self._remote = not isinstance(backend, LocalStore | MemoryStore)
+        self._answered = False
+        self._renews = renews
         self._root = Path(str(backend.prefix)) if isinstance(backend, LocalStore) else None
         self._scratch_dir = scratch_dir
         self.url = url
@@ -87,7 +94,7 @@ class Store:
             return cls(from_url(str(address), **options), str(address), scratch_dir)
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
-                f"the storage '{address}' cannot be opened: {_first_line(error)}",
+                f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",
                 "Set LDP_STORAGE_URL to a directory or to a URL such as s3://bucket/prefix.",
             ) from error
 
@@ -104,7 +111,8 @@ class Store:
         with self._errors("read", key):
             try:
                 return bytes(obstore.get(self._backend, key).bytes())
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                self._missing(error, "read", key)
                 return None
 
     def info(self, key: str) -> ObjectInfo | None:
@@ -113,7 +121,13 @@ class Store:
             try:
                 meta = obstore.head(self._backend, key)
             except FileNotFoundError:
+                if self._remote and not self._answered:  # once it has answered, the bucket is there
+                    self._ask_why("look up", key)
                 return None
+            except BaseError as error:
+                if self._remote and hides_its_code(error):
+                    self._ask_why("look up", key)
+                raise
         return ObjectInfo(str(meta["path"]), int(meta["size"]), meta["last_modified"])
 
     def put(self, key: str, data: bytes) -> None:
@@ -199,26 +213,36 @@ class Store:
         with self._errors("delete", key):
             try:
                 obstore.delete(self._backend, key)
-            except FileNotFoundError:
-                return
+            except FileNotFoundError as error:
+                self._missing(error, "delete", key)
+
+    def _missing(self, error: FileNotFoundError, verb: str, key: str) -> None:
+        """Return where an object is missing, and raise where it is the bucket."""
+        if names_missing_bucket(error):
+            raise refusal(error, verb, self.where(key)) from error
+
+    def _ask_why(self, verb: str, key: str) -> None:
+        """Ask again with a request whose answer has a body: that to a HEAD never says why."""
+        try:
+            obstore.get_range(self._backend, key, start=0, length=1)
+        except FileNotFoundError as error:
+            self._missing(error, verb, key)
 
     @contextmanager
     def _errors(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
-        except (LdpError, FileNotFoundError):
+        except LdpError:
             raise
+        except FileNotFoundError as error:
+            if verb == "read" or not str(error).startswith(_OBJECT_NOT_FOUND):
+                self._missing(error, verb, key)
+                raise
+            raise refusal(error, verb, self.where(key)) from error
         except (BaseError, OSError) as error:
-            reason = _first_line(error)
-            if getattr(error, "errno", None) == 28 or "No space left" in reason or "os error 28" in reason:
-                raise NoSpaceLeft(
-                    f"no room to {verb} {self.where(key)}: {reason}", "Free some space, then run the command again."
-                ) from error
-            raise StorageError(
-                f"cannot {verb} {self.where(key)}: {reason}",
-                "Check that the storage is reachable and that you may do this there, then run the command again.",
-            ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise refusal(error, verb, self.where(key), renews=self._renews) from error
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            raise refusal(error, verb, self.where(key)) from error
+        self._answered = True

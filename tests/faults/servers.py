@@ -125,6 +125,32 @@ class _Proxy(BaseHTTPRequestHandler):
 _HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
 
 
+def refuses(code: str, status: int, region: str = "") -> type[BaseHTTPRequestHandler]:
+    """Return a handler that answers every request as S3 does where it refuses; as there, a HEAD's answer is empty."""
+    where = f"<Region>{region}</Region>" if region else ""
+    body = (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>The words of {code}.</Message>'
+        f"{where}<RequestId>1</RequestId></Error>"
+    ).encode()
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_PUT = do_POST = do_DELETE = do_HEAD = do_GET
+
+    return Handler
+
+
 class MetadataService:
     """EC2's instance metadata service, version 2: a token first, then what was put into `content`."""
 

@@ -1,0 +1,46 @@
+"""Whatever command meets a storage that refuses says what the storage said, and what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.faults.servers import refuses, serve
+from tests.job.cli.test_main import ldp  # noqa: F401 - a fixture
+
+COMMANDS = [
+    ("data", "list"),
+    ("data", "sample", "taiwan_credit", "--rows", "100"),
+    ("data", "process"),
+    ("data", "process", "taiwan_credit"),
+    ("experiment", "plan", "--spec", "quick"),
+    ("experiment", "run", "--spec", "quick"),
+    ("experiment", "run", "--spec", "quick", "--execution-id", "mine"),
+    ("experiment", "list"),
+    ("experiment", "status"),
+    ("experiment", "status", "mine"),
+    ("analyze", "summary"),
+    ("analyze", "summary", "mine", "--json"),
+    ("demo",),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_names_a_missing_bucket(command, ldp, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]  # noqa: F811
+    monkeypatch.setenv("LDP_STORAGE_URL", s3_url.replace("s3://bucket", "s3://no-bucket"))
+    code, _, err = ldp(*command)
+    assert code == 1
+    assert "NoSuchBucket" in err
+    assert "Make the bucket, or correct LDP_STORAGE_URL" in err
+    assert "fault of ldp" not in err
+    assert "raw file" not in err
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_names_an_expired_token(command, ldp, s3_url: str, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]  # noqa: F811
+    monkeypatch.setenv("LDP_STORAGE_URL", s3_url)
+    with serve(refuses("ExpiredToken", 400)) as endpoint:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+        code, _, err = ldp(*command)
+    assert code == 1
+    assert "ExpiredToken: The words of ExpiredToken." in err
+    assert "Get new credentials" in err
