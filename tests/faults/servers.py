@@ -44,6 +44,7 @@ class Weather:
         self.rng = random.Random(seed)
         self.unavailable = self.reset = self.truncate = self.drop_answer = 0.0
         self.latency_s = 0.0
+        self.refusal: tuple[str, int] | None = None
         self.counts: Counter[str] = Counter()
 
     def kind(self) -> str:
@@ -77,6 +78,10 @@ class _Proxy(BaseHTTPRequestHandler):
         self.weather.counts[kind] += 1
         self.weather.counts["requests"] += 1
         time.sleep(self.weather.latency_s)
+        if self.weather.refusal is not None:
+            code, status = self.weather.refusal
+            self._answer(status, {}, refusal_body(code))
+            return
         if kind == "unavailable":
             self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
             return
@@ -125,13 +130,18 @@ class _Proxy(BaseHTTPRequestHandler):
 _HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
 
 
-def refuses(code: str, status: int, region: str = "") -> type[BaseHTTPRequestHandler]:
-    """Return a handler that answers every request as S3 does where it refuses; as there, a HEAD's answer is empty."""
+def refusal_body(code: str, region: str = "") -> bytes:
+    """Return what S3 says where it refuses."""
     where = f"<Region>{region}</Region>" if region else ""
-    body = (
+    return (
         f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>The words of {code}.</Message>'
         f"{where}<RequestId>1</RequestId></Error>"
     ).encode()
+
+
+def refuses(code: str, status: int, region: str = "") -> type[BaseHTTPRequestHandler]:
+    """Return a handler that answers every request as S3 does where it refuses; as there, a HEAD's answer is empty."""
+    body = refusal_body(code, region)
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
