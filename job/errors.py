@@ -173,7 +173,8 @@ def masked(text: str) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the nearest of `known`, or the whole list where none is near."""
+    """Return ``did you mean 'x'?`` for the nearest of `known` in any case, or the list where none is near."""
     known = list(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}."
+    in_lower_case = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), in_lower_case, n=1, cutoff=0.5)
+    return f"did you mean '{in_lower_case[near[0]]}'?" if near else f"known are: {', '.join(known)}."
