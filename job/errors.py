@@ -41,7 +41,7 @@ class LdpError(Exception):
 
 
 class SettingInvalid(LdpError, ValueError):
-    """An ``LDP_*`` environment variable that cannot be used."""
+    """A variable of the environment, ``LDP_*`` or one of AWS's, that cannot be used."""
 
     exit_code = EXIT_USAGE
 

@@ -96,6 +96,13 @@ def main() -> None:
         what = f"unforeseen {type(error).__name__}: {error}"
         _tell(LdpError(what, "This is a fault of ldp. Run the command again with --debug and report what it prints."))
         sys.exit(EXIT_FAILED)
+    except BaseException as error:
+        # A native library's panic is no Exception; the two other kinds are how Python itself ends a command.
+        if debug or isinstance(error, SystemExit | KeyboardInterrupt):
+            raise
+        what = f"a native library gave up: {type(error).__name__}: {error}"
+        _tell(LdpError(what, "Run the command again; if it happens again, add --debug and report what it prints."))
+        sys.exit(EXIT_FAILED)
 
 
 def _tell(error: LdpError) -> None:

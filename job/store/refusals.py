@@ -10,6 +10,7 @@ import errno
 import os
 import re
 from dataclasses import dataclass
+from importlib.util import find_spec
 
 from job.errors import NoSpaceLeft, StorageError, StorageRefused, masked, one_line
 
@@ -198,7 +199,8 @@ def _credentials(text: str) -> _Answer | None:
         return None
     return _Answer(
         f"no credentials were found, and {source.rstrip('.')} gave none ({_cause(text)})",
-        f"Give credentials in one of the usual places: {CREDENTIALS}.",
+        f"Give credentials in one of the usual places: {CREDENTIALS}."
+        + ("" if find_spec("botocore") else " Profiles and ~/.aws are read only where boto3 is installed."),
     )
 
 

@@ -18,6 +18,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 from job.address import parse_address
 from job.errors import LdpError, SettingInvalid, one_line
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, refusal
+from job.store.s3 import find_access
 
 _OBJECT_NOT_FOUND = "Object at location"
 
@@ -65,8 +66,8 @@ class Store:
         ----------
         url : str
             A path, or a URL of a known scheme: see :func:`job.address.parse_address`. What a
-            cloud needs (region, endpoint, credentials) comes from its usual environment variables, such as
-            ``AWS_REGION`` and ``AWS_ENDPOINT_URL``.
+            cloud needs (region, endpoint, credentials) comes from its usual variables and files: for S3 see
+            :mod:`job.store.s3`.
         scratch_dir : pathlib.Path, optional
             Where large objects are gathered before they are sent; the system's temporary directory by default.
         retries : int
@@ -76,7 +77,7 @@ class Store:
         Raises
         ------
         SettingInvalid
-            Where `url` cannot be opened.
+            Where `url` cannot be opened, or the environment cannot be used with it.
         """
         address = parse_address(url)
         try:
@@ -89,9 +90,14 @@ class Store:
                 "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
                 "client_options": {"connect_timeout": "5s", "timeout": "30s"},
             }
-            if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-                options["client_options"]["allow_http"] = True
-            return cls(from_url(str(address), **options), str(address), scratch_dir)
+            if address.scheme != "s3":
+                return cls(from_url(str(address), **options), str(address), scratch_dir)
+            access = find_access()
+            options["client_options"]["allow_http"] = access.plain_http
+            backend = from_url(str(address), **access.options, **options)
+            return cls(backend, str(address), scratch_dir, renews=access.renews)
+        except LdpError:
+            raise
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
                 f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",

@@ -157,6 +157,17 @@ def test_a_fault_of_ours_is_told_as_such(ldp, monkeypatch: pytest.MonkeyPatch) -
     assert "--debug" in err
 
 
+def test_a_native_librarys_panic_is_no_traceback(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    def panic(_: object) -> None:
+        raise type("PanicException", (BaseException,), {})("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr("job.cli.data.print_json", panic)
+    code, _, err = ldp("data", "list", "--json")
+    assert code == 1
+    assert "a native library gave up: PanicException" in err
+    assert "Traceback" not in err
+
+
 def test_a_command_that_begins_with_ldp_is_understood(ldp) -> None:  # type: ignore[no-untyped-def]
     assert ldp("ldp", "data", "list", "--json")[0] == 0
 
