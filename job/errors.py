@@ -144,7 +144,7 @@ class Interrupted(LdpError, RuntimeError):
     Parameters
     ----------
     exit_code : int
-        128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM.
+        128 plus the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
     """
 
     def __init__(self, what: str, remedy: str, exit_code: int) -> None:

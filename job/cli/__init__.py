@@ -18,6 +18,7 @@ from job.cli.data import app as data_app
 from job.cli.demo import demo
 from job.cli.experiment import app as experiment_app
 from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError
+from job.running.signals import heeded, leave_lost_terminal
 
 app = typer.Typer(
     help="Loan-default experiments: which model and which technique against class imbalance detects defaulters best?",
@@ -78,7 +79,7 @@ def main() -> None:
     if arguments[:1] == ["ldp"]:  # a container whose entry point is `ldp` is given the whole command by some
         del arguments[0]
     debug = "--debug" in arguments
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in heeded():
         signal.signal(number, _interrupt)
     try:
         app(args=[argument for argument in arguments if argument != "--debug"], prog_name="ldp")
@@ -121,6 +122,9 @@ def _tell(error: LdpError) -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:  # of a terminal that goes away, the shell and the system each send one
+        signal.signal(number, signal.SIG_IGN)
+        leave_lost_terminal()
     raise Interrupted(
         f"stopped by {signal.Signals(number).name}", "Nothing is half-written; run the command again.", 128 + number
     )
