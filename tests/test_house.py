@@ -18,7 +18,7 @@ FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"planning"}),
     frozenset({"training"}),
     frozenset({"data"}),
-    frozenset({"store", "arrays", "metrics", "console", "settings", "address", "errors", "catalogue"}),
+    frozenset({"store", "arrays", "metrics", "console", "settings", "terminal", "address", "errors", "catalogue"}),
 )
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
