@@ -74,6 +74,7 @@ _SYSTEM_REMEDIES = {
     errno.EDQUOT: "Your quota there is used up: delete what is not needed, or choose another place with "
     "LDP_STORAGE_URL; then run the command again.",
     errno.ENOTDIR: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
+    errno.EEXIST: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.EISDIR: "A directory stands where a file has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.ENAMETOOLONG: "Choose a place with a shorter path.",
 }
@@ -118,6 +119,16 @@ def refusal(error: BaseException, verb: str, where: str, *, renews: bool = False
     )
     doing = f"no room to {verb} {where}" if answer.kind is NoSpaceLeft else f"cannot {verb} {where}"
     return answer.kind(f"{doing}: {masked(one_line(answer.reason, 300))}", answer.remedy)
+
+
+def opening_remedy(error: Exception, scheme: str) -> str:
+    """Return what to do where a storage cannot even be opened."""
+    number = getattr(error, "errno", None)
+    if number in _SYSTEM_REMEDIES:
+        return _SYSTEM_REMEDIES[number]
+    if scheme in {"s3", "gs", "az"}:
+        return f"Correct the variables that say how {scheme}:// is reached: see the message."
+    return "Set LDP_STORAGE_URL to a directory or to a URL such as s3://bucket/prefix."
 
 
 def is_panic(error: BaseException) -> bool:
@@ -192,6 +203,10 @@ def _credentials(text: str) -> _Answer | None:
         return _Answer(
             f"no credentials: {provider[1]}",
             "Sign in again (aws sso login, aws configure), then run the command again.",
+        )
+    if "Generic GCS" in text and "169.254.169.254" in text:
+        return _Answer(
+            "no credentials were found", "Give them with GOOGLE_APPLICATION_CREDENTIALS, or the role of an instance."
         )
     asked = (os.environ.get("AWS_CONTAINER_CREDENTIALS_FULL_URI") or "http://169.254.170.2", "http://169.254.169.254")
     source = next((address for address in (*asked, "https://sts.") if f" {address}" in text.split("\n", 1)[0]), None)

@@ -20,6 +20,7 @@ from job.store.refusals import CREDENTIALS
 
 _KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")  # the first that is set counts
+_OTHER_ENDPOINTS = frozenset({"AWS_METADATA_ENDPOINT", "AWS_STS_ENDPOINT"})
 _REGIONS = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _PROFILES = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 _OTHER_SOURCES = (
@@ -76,6 +77,8 @@ def find_access() -> Access:
     environment = _environment()
     for name in _CHECKED:
         _check(name, environment.get(name, ""))
+    for name in _OTHER_ENDPOINTS & environment.keys():
+        _checked_endpoint(name, environment[name])
     has_keys = _has_keys(environment)
     profile = _Profile.read(environment, needed=not has_keys)
     endpoint = next((environment[name] for name in _ENDPOINTS if name in environment), None)

@@ -17,7 +17,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 
 from job.address import parse_address
 from job.errors import LdpError, SettingInvalid, one_line
-from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, refusal
+from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
 
 _OBJECT_NOT_FOUND = "Object at location"
@@ -101,7 +101,7 @@ class Store:
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
                 f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",
-                "Set LDP_STORAGE_URL to a directory or to a URL such as s3://bucket/prefix.",
+                opening_remedy(error, address.scheme),
             ) from error
 
     def where(self, key: str) -> str:

@@ -12,7 +12,7 @@ from threading import Thread
 
 import pytest
 
-from job.errors import NoSpaceLeft, StorageError, StorageRefused
+from job.errors import NoSpaceLeft, SettingInvalid, StorageError, StorageRefused
 from job.store import Store
 from tests.faults.servers import refuses, serve
 
@@ -191,6 +191,13 @@ def test_a_file_in_the_way_of_a_directory_is_named(tmp_path: Path) -> None:
     for request in (lambda: store.put("data/x", b""), lambda: store.get("data/x"), lambda: store.info("data/x")):
         with pytest.raises(StorageRefused, match="A file stands where a directory has to be"):
             request()
+
+
+def test_a_file_where_the_storage_should_be_is_named(tmp_path: Path) -> None:
+    (tmp_path / "loans").write_text("I am no directory")
+    for place in (tmp_path / "loans", tmp_path / "loans" / "below"):
+        with pytest.raises(SettingInvalid, match="A file stands where a directory has to be"):
+            Store.open(str(place))
 
 
 def test_a_native_librarys_panic_is_an_error_like_others() -> None:

@@ -257,6 +257,8 @@ def test_a_program_that_gives_no_keys_is_told_in_one_line(home: Path) -> None:
         ("AWS_REGION", "us east", "no AWS region"),
         ("AWS_SECRET_ACCESS_KEY", "", "AWS_ACCESS_KEY_ID is set and AWS_SECRET_ACCESS_KEY is not"),
         ("AWS_CHECKSUM_ALGORITHM", "md9", "md9"),
+        ("AWS_METADATA_ENDPOINT", "169.254.169.254", "has no scheme"),
+        ("AWS_STS_ENDPOINT", "sts", "has no scheme"),
     ],
 )
 def test_a_variable_that_cannot_be_used_is_named_and_no_secret_shown(
