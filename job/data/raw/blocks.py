@@ -75,6 +75,10 @@ class Texts:
     codes: Array
     values: tuple[str, ...]
 
+    def at(self, row: int) -> str:
+        """Return one cell."""
+        return self.values[self.codes[row]]
+
     def strings(self) -> Any:
         """Return the cells as a pyarrow string array."""
         return pa.array(self.values, pa.string()).take(pa.array(self.codes))

@@ -13,15 +13,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.data.raw.blocks import LARGEST_NUMBER, MISSING_NUMBERS
+from job.data.raw.dates import date_of, out_of_bounds, why_no_date
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
 MISSING_TEXTS = ("", "n/a", "N/A")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
-_MONTHS = {
-    name: i + 1
-    for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
-}
 
 
 def numbers(raw: RawTable, column: str) -> Array:
@@ -116,33 +113,27 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
     return codes
 
 
-def months(raw: RawTable, column: str) -> Array:
-    """Return a column of dates such as ``Dec-2015`` or ``2015-12-01`` as datetime64[D], missing cells as NaT.
+def months(raw: RawTable, column: str, first: date, last: date) -> Array:
+    """Return a column of dates as datetime64[D], missing cells as NaT; a month counts as its first day.
+
+    What :func:`job.data.raw.dates.date_of` reads is read.
+
+    Parameters
+    ----------
+    first, last : datetime.date
+        Between which the dates must lie.
 
     Raises
     ------
     RawFileInvalid
-        Naming the line of a cell that is no such date. Two-digit years are refused: they would have to be guessed.
+        Naming the line of a cell that is no such date.
     """
     found = categories(raw, column)
     days = []
     for i, value in enumerate(found.values):
-        day = _month(value)
-        if day is None:
+        day = date_of(value)
+        if day is None or not first <= day <= last:
             row = int((found.codes == i).argmax())
-            raw.refuse(row, column, value, "is not a month", "Write it as Dec-2015 or 2015-12-01.")
+            raw.refuse(row, column, value, *(why_no_date(value) if day is None else out_of_bounds(first, last)))
         days.append(np.datetime64(day, "D"))
     return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]
-
-
-def _month(text: str) -> date | None:
-    named = re.fullmatch(r"([A-Za-z]{3})-(\d{4})", text)
-    plain = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-    try:
-        if named:
-            return date(int(named[2]), _MONTHS[named[1].lower()], 1)
-        if plain:
-            return date(int(plain[1]), int(plain[2]), int(plain[3]))
-    except (KeyError, ValueError):
-        pass
-    return None
