@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, compare, figure, publish, ratio
 from benchmarks.process_sides import SIDES, side
-from job.data.raw.blocks import FOOTER
+from job.data.raw.between import FOOTER
 
 ROWS = (100_000, 500_000, 2_260_000)
 PACKAGES = ("numpy", "pandas", "polars", "pyarrow")

@@ -97,7 +97,7 @@ def derive(raw: RawTable) -> Derived:
     named: dict[str, Any] = {}
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
-        cells: Categories = categories(raw, name, missing=("", "n/a", "N/A")).take(rows)
+        cells: Categories = categories(raw, name).take(rows)
         encoded, strange = one_hot(name, cells, levels)
         features |= encoded
         named[name] = cells.texts()
@@ -276,4 +276,5 @@ LENDING_CLUB = Dataset(
     ),
     derive,
     sample,
+    RawColumn("id"),
 )

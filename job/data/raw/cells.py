@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,13 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from job.data.raw.blocks import LARGEST_NUMBER, MISSING_NUMBERS
+from job.data.raw.columns import LARGEST_NUMBER
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
+from job.data.raw.missing import MISSING
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
-MISSING_TEXTS = ("", "n/a", "N/A")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PERCENT = "[\\s\u00a0\u202f]*%$"
 
 
 def numbers(raw: RawTable, column: str) -> Array:
@@ -38,14 +39,14 @@ def numbers(raw: RawTable, column: str) -> Array:
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     """Convert cells that are not all plain; `first` is the row of the first of them."""
-    missing = pc.is_in(cells, pa.array(MISSING_NUMBERS))
+    missing = pc.is_in(cells, pa.array(MISSING))
     known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
     if pc.any(pc.ends_with(known, "%")).as_py():
-        known = pc.replace_substring_regex(known, "%$", "")
+        known = pc.replace_substring_regex(known, _PERCENT, "")
     try:
         values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
     except pa.ArrowInvalid:
-        values = _one_by_one(raw, column, cells, missing, first)
+        values = _one_by_one(raw, column, cells, known, first)
     wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
     if wrong.any():
         at = int(wrong.argmax())
@@ -54,15 +55,15 @@ def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     return values
 
 
-def _one_by_one(raw: RawTable, column: str, cells: Any, missing: Any, first: int) -> Array:
+def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) -> Array:
     """Convert cells that pyarrow's parser did not take, such as ``+5``, or name the first that is no number."""
     values = np.full(len(cells), np.nan)
-    for i, (cell, absent) in enumerate(zip(cells.to_pylist(), missing.to_pylist(), strict=True)):
-        if absent:
+    for i, cell in enumerate(known.to_pylist()):
+        if cell is None:
             continue
         if not _NUMBER.fullmatch(cell):
-            raw.refuse(first + i, column, cell, "is not a number", "Correct or empty the cell.")
-        values[i] = float(cell.rstrip("%"))
+            raw.refuse(first + i, column, cells[i].as_py(), "is not a number", "Correct or empty the cell.")
+        values[i] = float(cell)
     return values
 
 
@@ -88,10 +89,10 @@ class Categories:
         return {(None if i == 0 else self.values[i - 1]): int(n) for i, n in enumerate(found) if n}
 
 
-def categories(raw: RawTable, column: str, missing: Sequence[str] = MISSING_TEXTS) -> Categories:
+def categories(raw: RawTable, column: str) -> Categories:
     """Return a column as categories."""
     cells = raw.texts(column)
-    order = sorted(set(cells.values) - set(missing))
+    order = sorted(set(cells.values) - set(MISSING))
     place = {value: i for i, value in enumerate(order)}
     to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
     return Categories(to_code[cells.codes], tuple(order))
@@ -105,11 +106,11 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
     RawFileInvalid
         Naming the line of the first cell that the mapping lacks.
     """
-    found = categories(raw, column, missing=())
+    found = raw.texts(column)
     codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8)[found.codes]
     if (codes < 0).any():
         row = int((codes < 0).argmax())
-        raw.refuse(row, column, found.values[found.codes[row]], problem, remedy)
+        raw.refuse(row, column, found.at(row), problem, remedy)
     return codes
 
 
