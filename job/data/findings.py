@@ -39,7 +39,7 @@ class Finding:
     fields: Mapping[str, Any]
 
 
-def key_findings(dataset: str, key: str | None, repeats: Repeats, rows: int) -> Iterator[Finding]:
+def key_findings(dataset: str, key: str | None, repeats: Repeats) -> Iterator[Finding]:
     """Yield what is to be said of rows that stand in a file twice."""
     if key is None:
         return
@@ -49,11 +49,11 @@ def key_findings(dataset: str, key: str | None, repeats: Repeats, rows: int) -> 
             "are left out"
         )
         yield Finding("rows_repeated", message, {"key": key, "count": repeats.dropped})
-    if repeats.without_key >= rows:
-        message = f"{dataset}: no row has a {key}, so rows that stand in the file twice could not be noticed"
+    if repeats.without_key == repeats.rows:
+        message = f"{dataset}: no row has its {key}, so rows that stand in the file twice could not be noticed"
         yield Finding("no_key", message, {"key": key})
     elif repeats.without_key:
-        message = f"{dataset}: {repeats.without_key:,} rows have no {key}, and were not compared with the others"
+        message = f"{dataset}: {repeats.without_key:,} rows lack their {key}, and were not compared with the others"
         yield Finding("rows_without_key", message, {"key": key, "count": repeats.without_key})
 
 
@@ -100,6 +100,8 @@ def _without_information(dataset: str, columns: Mapping[str, Sequence[Any]]) -> 
 def _kind(pieces: Sequence[Any]) -> str | None:
     """Tell a column without values ("empty") and one with a single value in all rows ("constant") from the others."""
     if not isinstance(pieces[0], np.ndarray):
+        if len(pieces[0][:FEW_ROWS].unique()) > 1:
+            return None
         return _kind([_codes(piece, pieces) for piece in pieces])
     first = pieces[0][0]
     few = pieces[0][:FEW_ROWS]

@@ -93,7 +93,7 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
     _write(store, name, derived, info)
     repeated = {f"a repeated {key_name}": repeats.dropped} if repeats.dropped else {}
     dropped = {**repeated, **derived.dropped}
-    for finding in (*key_findings(name, key_name, repeats, target.size), *findings(name, derived)):
+    for finding in (*key_findings(name, key_name, repeats), *findings(name, derived)):
         console.warning(finding.event, finding.message, **finding.fields)
     _report(store, console, info, dropped)
     return ProcessReport(info, up_to_date=False, dropped=dropped)

@@ -50,8 +50,10 @@ def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
     if wrong.any():
         at = int(wrong.argmax())
-        problem = "is not a number that can be used"
-        raw.refuse(first + at, column, cells[at].as_py(), problem, "Correct or empty the cell.")
+        beyond = f": it is beyond {LARGEST_NUMBER:g}" if np.isfinite(values[at]) else ""
+        problem = f"is not a number that can be used{beyond}"
+        remedy = "Correct the cell, or empty it where it stands for a missing value."
+        raw.refuse(first + at, column, cells[at].as_py(), problem, remedy)
     return values
 
 

@@ -14,7 +14,13 @@ from job.errors import RawFileInvalid
 
 HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
 HEADER_WITHIN = 6  # records: a title line or two may stand before the header
-_SEPARATORS = ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars"), (",", "commas within quotation marks"))
+_SEPARATORS = (
+    (";", "semicolons"),
+    ("\t", "tabs"),
+    ("|", "vertical bars"),
+    (" ", "blanks"),
+    (",", "commas within quotation marks"),
+)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,8 @@ class Repeats:
     ----------
     parts : list of RawTable
         The file without them.
+    rows : int
+        How many rows the file has.
     dropped : int
         How many rows were left out since an earlier one has their key and all their needed cells.
     without_key : int
@@ -35,6 +37,7 @@ class Repeats:
     """
 
     parts: list[RawTable]
+    rows: int
     dropped: int
     without_key: int
 
@@ -52,15 +55,14 @@ def without_repeats(raw: RawFile, name: str | None) -> Repeats:
     RawFileInvalid
         Where two rows have the same key and other cells, naming both lines.
     """
-    if name is None:
-        return Repeats(raw.parts, 0, 0)
-    if not raw.has_key:
-        return Repeats(raw.parts, 0, sum(part.rows for part in raw.parts))
+    rows = sum(part.rows for part in raw.parts)
+    if name is None or not raw.has_key:
+        return Repeats(raw.parts, rows, 0, rows)
     keys = _comparable([piece for part in raw.parts for piece in part.cells.key])
     missing = int(np.count_nonzero(np.isnan(keys)))
     ordered = np.sort(keys)  # missing ones last, and never equal
     if not (ordered[1:] == ordered[:-1]).any():
-        return Repeats(raw.parts, 0, missing)
+        return Repeats(raw.parts, rows, 0, missing)
     del ordered
     earlier, later = _pairs(keys)
     _check_equal(raw.parts, name, earlier, later)
@@ -72,7 +74,7 @@ def without_repeats(raw: RawFile, name: str | None) -> Repeats:
         start += part.rows
         if not here.all():
             parts.append(part.without(here) if here.any() else part)
-    return Repeats(parts, later.size, missing)
+    return Repeats(parts, rows, later.size, missing)
 
 
 def _comparable(pieces: Sequence[NumberPiece]) -> Array:

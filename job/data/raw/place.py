@@ -78,11 +78,7 @@ def is_file(store: Store, key: str) -> bool:
             raise RawFileInvalid(f"{where} is {kind}, not a file", "Put the file itself there.")
         if stat.S_ISDIR(mode):
             raise _folder(store, key)
-    if store.info(key) is not None:
-        return True
-    if path is None and next(iter(store.objects(f"{key}/")), None) is not None:
-        raise _folder(store, key)
-    return False
+    return store.info(key) is not None
 
 
 def _folder(store: Store, key: str) -> RawFileInvalid:

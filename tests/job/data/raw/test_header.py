@@ -60,7 +60,7 @@ def test_two_headers_that_disagree_are_refused_with_both_lines(tmp_path: Path) -
         processed(tmp_path, TAIWAN, as_csv(records))
 
 
-SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks"}
 
 
 @pytest.mark.parametrize("separator", SEPARATORS)

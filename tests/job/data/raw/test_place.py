@@ -82,13 +82,6 @@ def test_the_remedy_for_a_folder_makes_it_a_file(inside: str, tmp_path: Path) ->
     assert process(store, LENDING, Console.silent()).info.rows
 
 
-def test_a_folder_in_an_object_store_is_said_too() -> None:
-    store = Store.open("memory:///")
-    store.put(f"{raw_keys(LENDING)[0]}/accepted.csv", sample_bytes(LENDING))
-    with pytest.raises(RawFileInvalid, match=r"is a folder, not a file; inside it is accepted\.csv"):
-        process(store, LENDING, Console.silent())
-
-
 def test_a_link_to_a_file_is_a_file(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere.csv"
     elsewhere.write_bytes(sample_bytes(LENDING))
