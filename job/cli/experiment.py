@@ -201,13 +201,11 @@ def status(
         ],
     )  # fmt: skip
     outlook = found.outlook
+    work = f"{outlook.share:.0%} of the work" + (" on data that were there" if outlook.total < found.total else "")
     if outlook.running:
-        typer.echo(
-            f"{outlook.share:.0%} of the work, about {duration(outlook.eta_s)} left; "
-            f"running {', '.join(outlook.running)}"
-        )
+        typer.echo(f"{work}, about {duration(outlook.eta_s)} left; running {', '.join(outlook.running)}")
     elif not found.complete:
-        typer.echo(f"{outlook.share:.0%} of the work; nothing is running")
+        typer.echo(f"{work}; nothing is running")
     attempts = found.attempts
     typer.echo(
         f"{attempts.attempts} attempts: {attempts.running} running, {attempts.interrupted} interrupted, "
