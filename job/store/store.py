@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -209,10 +209,10 @@ class Store:
             Where there is none.
         """
         if self._directory is not None:
-            with self._errors("read", key):
-                opened = self._directory.open(key)
-            with opened:
-                yield opened
+            with ExitStack() as opened:
+                with self._errors("read", key):
+                    file = opened.enter_context(self._directory.open(key))
+                yield file
             return
         with self._errors("read", key), tempfile.TemporaryFile(dir=self._scratch_dir) as spool:
             for chunk in obstore.get(self._backend, key).stream():
