@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from job.errors import UsageError, did_you_mean, shown
-from job.executions.executions import Execution, bound
+from job.executions.executions import Execution
+from job.executions.recovery import known_data
 from job.executions.results import StoredResult
 from job.executions.verify import verify
 from job.metrics import METRIC_IDS
@@ -111,7 +112,7 @@ def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accur
     verified = verify(store, execution, units)
     states = []
     for dataset in execution.spec.datasets:
-        binding = bound(store, execution, dataset)
+        binding = known_data(store, execution, dataset)
         states.append(
             DatasetState(
                 dataset,

@@ -110,7 +110,10 @@ def read_heading(store: Store, execution_id: str) -> Heading:
             )
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         pass
-    raise ExecutionNotFound(f"the manifest {store.where(key)} cannot be read", "Delete it, or see what changed it.")
+    raise ExecutionNotFound(
+        f"the manifest {store.where(key)} cannot be read",
+        "Run the command that started it again, which mends a manifest that was cut; or delete it.",
+    )
 
 
 def _each(store: Store, names: list[str]) -> Iterable[tuple[str, Heading | LdpError]]:

@@ -12,9 +12,10 @@ from job.console import Console
 from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
-from job.executions.executions import Execution, bound, load_execution, present_results
+from job.executions.executions import Execution, load_execution, present_results
 from job.executions.headings import read_heading, read_headings
 from job.executions.outlook import execution_outlook
+from job.executions.recovery import known_data
 from job.progress import Outlook
 from job.store import Store, failures_prefix
 
@@ -80,7 +81,7 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
     begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
     in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
-    bindings = {name: bound(store, execution, name) for name in execution.spec.datasets}
+    bindings = {name: known_data(store, execution, name) for name in execution.spec.datasets}
     for dataset, binding in bindings.items():
         synthetic = None if binding is None else bool(binding.get("synthetic"))
         counts = done[dataset], in_flight[dataset], failed[dataset]
