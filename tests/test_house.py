@@ -25,6 +25,7 @@ FLOORS: tuple[frozenset[str], ...] = (
             "metrics",
             "console",
             "progress",
+            "records",
             "settings",
             "terminal",
             "address",
@@ -41,7 +42,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"raw", "processed"}),
 )
 # On the ground floor everybody may use what has no imports of its own but these.
-GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "control_groups"})
+GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "terminal", "control_groups"})
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from job.console import Console
 from job.errors import UsageError, did_you_mean, shown
-from job.executions.executions import Execution, bound
+from job.executions.executions import Execution
 from job.executions.results import StoredResult
+from job.executions.status import read_binding
 from job.executions.verify import verify
 from job.metrics import METRIC_IDS
 from job.store import Store
@@ -97,8 +99,10 @@ class Summary:
     damaged: tuple[str, ...]
 
 
-def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accuracy") -> Summary:
-    """Read, verify and compare the results of an execution.
+def summarise(
+    store: Store, execution: Execution, *, sort: str = "balanced_accuracy", console: Console | None = None
+) -> Summary:
+    """Read, verify and compare the results of an execution; a binding that cannot be read is named to `console`.
 
     Raises
     ------
@@ -111,7 +115,7 @@ def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accur
     verified = verify(store, execution, units)
     states = []
     for dataset in execution.spec.datasets:
-        binding = bound(store, execution, dataset)
+        binding = read_binding(store, execution, dataset, console)
         states.append(
             DatasetState(
                 dataset,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -21,6 +20,7 @@ from job.data.datasets.registry import dataset, source_of
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
 from job.data.raw.rawfile import find_raw, read_raw, require_raw
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
+from job.records import read_object
 from job.store import Store, features_key, interim_key, sample_key, target_key
 
 # Raised whenever the same raw file gives other features.
@@ -199,7 +199,7 @@ def _report(store: Store, console: Console, info: ProcessedInfo, derived: Derive
                 f"{info.dataset}, column {column}: {what}, counted as none of the declared levels; correct the raw "
                 "file if that is not meant",
                 column=column,
-                level=level,
+                cell=level,
                 count=count,
             )
         if len(levels) > MOST_LEVELS_TOLD:
@@ -236,6 +236,6 @@ def _sha256(store: Store, key: str) -> str:
 def _is_sample(store: Store, name: str, raw_sha256: str) -> bool:
     note = store.get(sample_key(name))
     try:
-        return note is not None and json.loads(note)["sha256"] == raw_sha256
-    except (ValueError, KeyError, TypeError):
+        return note is not None and read_object(note).get("sha256") == raw_sha256
+    except ValueError:
         return False

@@ -76,6 +76,9 @@ _SYSTEM_REMEDIES = {
     errno.ENOTDIR: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.EEXIST: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.EISDIR: "A directory stands where a file has to be: move it away, or correct LDP_STORAGE_URL.",
+    errno.EMFILE: "This process may not open more files: allow it more (`ulimit -n 1024`), then run the command again.",
+    errno.ENFILE: "The machine has too many open files: end what is not needed, then run the command again.",
+    errno.ELOOP: "Links there lead in a circle: remove them, or correct LDP_STORAGE_URL.",
     errno.ENAMETOOLONG: "Choose a place with a shorter path.",
 }
 _WAITING = "Check that the storage is reachable and that you may do this there, then run the command again."

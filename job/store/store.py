@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,10 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, SettingInvalid, one_line
+from job.errors import LdpError, SettingInvalid, masked, one_line
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
+from job.store.spool import spool_file
 
 _OBJECT_NOT_FOUND = "Object at location"
 
@@ -100,7 +100,7 @@ class Store:
             raise
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
-                f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",
+                f"the storage '{address}' cannot be opened: {masked(one_line(str(error).split('Debug source:')[0]))}",
                 opening_remedy(error, address.scheme),
             ) from error
 
@@ -174,7 +174,7 @@ class Store:
                 finally:
                     staged.unlink(missing_ok=True)
             else:
-                with tempfile.NamedTemporaryFile(dir=self._scratch_dir) as spool:
+                with spool_file(self._scratch_dir) as spool:
                     yield cast("BinaryIO", spool)
                     spool.flush()
                     obstore.put(self._backend, key, Path(spool.name))
@@ -195,7 +195,7 @@ class Store:
             with file:
                 yield file
             return
-        with self._errors("read", key), tempfile.TemporaryFile(dir=self._scratch_dir) as spool:
+        with self._errors("read", key), spool_file(self._scratch_dir) as spool:
             for chunk in obstore.get(self._backend, key).stream():
                 spool.write(chunk)
             spool.seek(0)
