@@ -6,6 +6,7 @@ Everything here goes to standard error, so that standard output carries results 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,8 +14,11 @@ from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
 from job.progress import BarProgress, LineProgress, Progress, bar_of
+from job.terminal import harmless
 
 Level = Literal["info", "warning", "error"]
+RESERVED = ("time", "level", "event", "message")
+"""What every JSON record says of itself; alarms and filters rely on it."""
 _STYLES: dict[Level, str] = {"info": "", "warning": "yellow", "error": "bold red"}
 
 
@@ -40,20 +44,20 @@ class Console:
         """Return a console that says nothing."""
         return _SilentConsole()
 
-    def info(self, event: str, message: str, **fields: Any) -> None:
-        """Say that something happened; `fields` go into the JSON record."""
+    def info(self, event: str, message: str, /, **fields: Any) -> None:
+        """Say that something happened; `fields` go into the JSON record, beside what it says of itself (RESERVED)."""
         self._say("info", event, message, fields)
 
-    def detail(self, event: str, message: str, **fields: Any) -> None:
+    def detail(self, event: str, message: str, /, **fields: Any) -> None:
         """Say something that a log should have and that would drown a person at a terminal."""
         if self.json:
             self._say("info", event, message, fields)
 
-    def warning(self, event: str, message: str, **fields: Any) -> None:
+    def warning(self, event: str, message: str, /, **fields: Any) -> None:
         """Say something that the user should look at."""
         self._say("warning", event, message, fields)
 
-    def error(self, event: str, message: str, **fields: Any) -> None:
+    def error(self, event: str, message: str, /, **fields: Any) -> None:
         """Say that something failed."""
         self._say("error", event, message, fields)
 
@@ -74,22 +78,37 @@ class Console:
 
     def _say(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
         if self.json:
-            now = datetime.now(UTC).isoformat(timespec="milliseconds")
-            record = {"time": now, "level": level, "event": event, "message": message, **fields}
-            self.stream.write(json.dumps(record, default=str) + "\n")
+            self.stream.write(_record(level, event, message, fields) + "\n")
             self.stream.flush()
         else:
             prefix = "" if level == "info" else f"{level}: "
-            self._terminal().print(
-                prefix + message, style=_STYLES[level], markup=False, highlight=False, soft_wrap=True
-            )
+            self._terminal().print(harmless(prefix + message), style=_STYLES[level], soft_wrap=True)
 
     def _terminal(self) -> Any:
         if self._rich is None:
             from rich.console import Console as RichConsole
 
-            self._rich = RichConsole(file=self.stream)
+            self._rich = RichConsole(file=self.stream, markup=False, emoji=False, highlight=False)
         return self._rich
+
+
+def _record(level: Level, event: str, message: str, fields: dict[str, Any]) -> str:
+    """Return a record as one line of JSON; a field that is named like what the record says of itself gets a ``_``."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    apart = {f"{name}_" if name in RESERVED else name: value for name, value in fields.items()}
+    record = {"time": now, "level": level, "event": event, "message": message, **apart}
+    return json.dumps(_plain(record), default=str, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON can say it: NaN and infinity are none of its numbers, and keys are texts."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value
 
 
 class _SilentConsole(Console):

@@ -35,8 +35,8 @@ class LdpError(Exception):
 
     def __init__(self, what: str, remedy: str) -> None:
         super().__init__(what, remedy)
-        self.what = one_line(what, self.longest)
-        self.remedy = one_line(remedy)
+        self.what = one_line(without_credentials(what), self.longest)
+        self.remedy = one_line(without_credentials(remedy))
 
     def __str__(self) -> str:
         return f"{self.what} — {self.remedy}"
@@ -129,6 +129,10 @@ class StorageError(LdpError, OSError):
     """The storage refused a request, or could not be reached."""
 
 
+class SystemRefused(LdpError, OSError):
+    """The operating system had no more of something: memory, open files, processes, room."""
+
+
 class StorageRefused(StorageError):
     """The storage refused, and would refuse again: nothing gets better by waiting."""
 
@@ -171,6 +175,14 @@ class Interrupted(LdpError, RuntimeError):
         self.exit_code = exit_code
 
 
+def is_of_system(error: BaseException) -> bool:
+    """Return whether an error tells of the machine or of a request, and not of the bytes that were read.
+
+    Errors of the operating system have a number; those with which Arrow reports damage have none.
+    """
+    return isinstance(error, LdpError) or (isinstance(error, OSError) and error.errno is not None)
+
+
 def one_line(text: str, limit: int = 600) -> str:
     """Return `text` on one line without control characters, cut at `limit` characters."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
@@ -179,7 +191,11 @@ def one_line(text: str, limit: int = 600) -> str:
 
 def shown(value: object, limit: int = 40) -> str:
     """Return a cell or a name quoted for a message: on one line, printable, at most `limit` characters."""
-    return "'" + one_line(str(value), limit) + "'"
+    try:
+        text = str(value)
+    except (ValueError, RecursionError):  # a number of thousands of digits, or lists inside lists without end
+        text = f"a {type(value).__name__} too large to show"
+    return "'" + one_line(text, limit) + "'"
 
 
 _CREDENTIALS = re.compile(r"(?<=//)(?:[^/@]*@|[^/]*:.*@)|(?<![^\s=\"'])[^\s/:@]+:[^\s/@]*@", re.DOTALL)
@@ -191,9 +207,28 @@ def masked(text: str) -> str:
     return _QUERY.sub("?***", _CREDENTIALS.sub("***@", text))
 
 
+_URL_CREDENTIALS = re.compile(r"(?<=://)[^\s/@]*:[^\s@]*@")
+_SIGNATURES = re.compile(
+    r"\b(X-Amz-(?:Signature|Credential|Security-Token)|AWSAccessKeyId|Signature|sig|token)=[^&\s\"')]+", re.IGNORECASE
+)
+
+
+def without_credentials(text: str) -> str:
+    """Return a message in which users with passwords, and the signatures of signed URLs, are replaced by ``***``.
+
+    Messages quote what libraries say, and those quote the URL that they asked.
+    """
+    return _SIGNATURES.sub(r"\1=***", _URL_CREDENTIALS.sub("***@", text))
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the nearest of `known` in any case, or the list where none is near."""
-    known = list(known)
+    """Return ``did you mean 'x'?`` for the nearest of `known` in any case, or the list where none is near.
+
+    The name itself is never offered: who gave it knows it, and something else is wrong with it.
+    """
+    known = [one for one in known if one != name]
+    if not known:
+        return "there is no other."
     in_lower_case = {one.lower(): one for one in known}
     near = difflib.get_close_matches(name.lower(), in_lower_case, n=1, cutoff=0.5)
     return f"did you mean '{in_lower_case[near[0]]}'?" if near else f"known are: {', '.join(known)}."

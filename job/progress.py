@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 _BAR_S = 0.25  # how often the bar moves, at most
+_MOST = 1e12  # units, or seconds of work: 30,000 years
 
 
 @dataclass(frozen=True)
@@ -53,15 +53,19 @@ class Outlook:
     def from_json(cls, found: Any) -> Outlook | None:
         """Return what :meth:`as_json` said, or None where it is something else."""
         try:
-            done, total, share = found["done"], found["total"], found["share"]
-            done_s, total_s, eta_s = found["work_done_s"], found["work_total_s"], found["eta_s"]
-            running = tuple(map(str, found["running"]))
+            done, total = found["done"], found["total"]
+            times = found["work_done_s"], found["work_total_s"], found["eta_s"]
+            share, running = found["share"], found["running"]
         except (KeyError, TypeError):
             return None
-        numbers = (done, total, share, done_s, total_s, 0.0 if eta_s is None else eta_s)
-        if not all(isinstance(number, int | float) and math.isfinite(number) for number in numbers):
+        numbers = all(_is_sound(number) for number in (done, total, share, *times[:2], times[2] or 0))
+        if not (numbers and isinstance(running, list) and all(isinstance(name, str) for name in running)):
             return None
-        return cls(done, total, share, done_s, total_s, eta_s, running)
+        return cls(done, total, share, *times, tuple(running))
+
+
+def _is_sound(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and -_MOST <= value <= _MOST
 
 
 def duration(seconds: float | None) -> str:

@@ -27,6 +27,14 @@ NO_SETTINGS = frozenset({"LDP_TEST_DATA"})
 _SERVICE = re.compile(r"LDP_(SERVICE_(HOST|PORT)(_|$)|PORT(_\d|$)|NAME$|ENV_)")
 
 
+def _temporary_directory() -> Path:
+    """Return the system's temporary directory; where none can be written, whoever needs one says so."""
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError:
+        return Path("/tmp")  # noqa: S108
+
+
 class Settings(BaseSettings):
     """What the environment says; an empty variable is as good as none.
 
@@ -61,7 +69,7 @@ class Settings(BaseSettings):
     storage_url: str = Field(default=".", min_length=1, max_length=2000)
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
     use_gpu: bool = False
-    scratch_dir: Path = Field(default_factory=lambda: Path(tempfile.gettempdir()))
+    scratch_dir: Path = Field(default_factory=_temporary_directory)
     scratch_mib: int = Field(default=4096, ge=0, le=1 << 24)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
     storage_retries: int = Field(default=10, ge=0, le=100)

@@ -1,4 +1,8 @@
-"""Output that a terminal's encoding does not have: spelled with what it has, never a reason to stop."""
+"""Output for a terminal: what its encoding does not have is spelled with what it has, and what would steer it is shown.
+
+Neither is a reason to stop. A name or a text from a bucket, a file or a spec may hold escape sequences, which would
+repaint the screen or retitle the window, and characters that turn the direction of writing around.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +27,23 @@ def spelled(text: str, encoding: str | None) -> str:
         codec = encoding or "utf-8"
         return "".join(one if _has(codec, one) else _ascii(one) for one in text)
     return text
+
+
+def harmless(text: str, keep: str = "") -> str:
+    r"""Return `text` with every character that does not print spelled as its escape, such as ``\x1b``.
+
+    Parameters
+    ----------
+    keep : str
+        Characters to leave as they are: a line feed, where the text is meant to have several lines.
+    """
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def degrade(stream: IO[str]) -> None:

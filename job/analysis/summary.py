@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from job.console import Console
 from job.errors import UsageError, did_you_mean, shown
 from job.executions.executions import Execution
-from job.executions.recovery import known_data
+from job.executions.recovery import read_binding
 from job.executions.results import StoredResult
 from job.executions.verify import verify
 from job.metrics import METRIC_IDS
@@ -98,8 +99,10 @@ class Summary:
     damaged: tuple[str, ...]
 
 
-def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accuracy") -> Summary:
-    """Read, verify and compare the results of an execution.
+def summarise(
+    store: Store, execution: Execution, *, sort: str = "balanced_accuracy", console: Console | None = None
+) -> Summary:
+    """Read, verify and compare the results of an execution; a binding that cannot be read is named to `console`.
 
     Raises
     ------
@@ -112,7 +115,7 @@ def summarise(store: Store, execution: Execution, *, sort: str = "balanced_accur
     verified = verify(store, execution, units)
     states = []
     for dataset in execution.spec.datasets:
-        binding = known_data(store, execution, dataset)
+        binding = read_binding(store, execution, dataset, console)
         states.append(
             DatasetState(
                 dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -17,9 +18,9 @@ from job.cli.cloud import app as cloud_app
 from job.cli.data import app as data_app
 from job.cli.demo import demo
 from job.cli.experiment import app as experiment_app
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError
+from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, SystemRefused
 from job.running.signals import heeded, leave_lost_terminal
-from job.terminal import degrade
+from job.terminal import degrade, harmless
 
 app = typer.Typer(
     help="Loan-default experiments: which model and which technique against class imbalance detects defaulters best?",
@@ -66,7 +67,7 @@ def run() -> NoReturn:
     except SystemExit as end:
         code = end.code
     except BaseException:  # noqa: BLE001 - only with --debug
-        traceback.print_exc()
+        sys.stderr.write(harmless(traceback.format_exc(), keep="\n"))
         code = EXIT_FAILED
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
@@ -101,7 +102,26 @@ def main() -> None:
         sys.exit(EXIT_FAILED)
 
 
+_SHORT_OF = {
+    errno.EMFILE: "Allow this process more open files (`ulimit -n 1024`), then run the command again.",
+    errno.ENFILE: "The machine has too many open files: end what is not needed, then run the command again.",
+    errno.ENOMEM: "Free some memory, or allow more; with fewer workers (--jobs) a run needs less.",
+    errno.EAGAIN: "Allow more processes (`ulimit -u`), or take fewer workers (--jobs); then run the command again.",
+    errno.ENOSPC: "Free some space in the scratch directory (LDP_SCRATCH_DIR), then run the command again.",
+    errno.EDQUOT: "Free some space in the scratch directory (LDP_SCRATCH_DIR), then run the command again.",
+    errno.EROFS: "Choose a scratch directory that can be written with LDP_SCRATCH_DIR.",
+    errno.EIO: "The disk or the mount does not work: see what the system's log says, then run the command again.",
+}
+
+
 def _unforeseen(error: BaseException) -> LdpError:
+    if isinstance(error, MemoryError):
+        return SystemRefused("there is not enough memory", _SHORT_OF[errno.ENOMEM])
+    if isinstance(error, OSError) and error.errno in _SHORT_OF:
+        where = f": {error.filename}" if error.filename else ""
+        return SystemRefused(f"the system refused: {error.strerror}{where}", _SHORT_OF[error.errno])
+    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
+        return SystemRefused("the system refused: no more threads", _SHORT_OF[errno.EAGAIN])
     remedy = "This is a fault of ldp. Run the command again with --debug and report what it prints."
     if isinstance(error, Exception):
         return LdpError(f"unforeseen {type(error).__name__}: {error}", remedy)

@@ -46,7 +46,7 @@ def summarise_and_print(
 
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
-    found = summarise(context.store, execution, sort=sort)
+    found = summarise(context.store, execution, sort=sort, console=context.console)
     for what in found.damaged:
         context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
     if json:

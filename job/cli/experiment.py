@@ -34,7 +34,7 @@ def plan(
     spec: SpecOption = None, only_dataset: DatasetsOption = None, jobs: JobsOption = None, json: JsonOption = False
 ) -> None:
     """Say how much work a spec is, what is left out and why, before anyone waits for it."""
-    from job.cli.tables import print_table
+    from job.cli.tables import print_line, print_table
     from job.planning.plan import plan
     from job.planning.spec import read_spec
 
@@ -57,7 +57,7 @@ def plan(
         ],
     )
     for name, reason in planned.left_out.items():
-        typer.echo(f"left out: {name}: {reason}")
+        print_line(f"left out: {name}: {reason}")
 
 
 def _duration(hours: float) -> str:
@@ -177,14 +177,15 @@ def status(
     json: JsonOption = False,
 ) -> None:
     """Say how far an execution is: units done, failed and left."""
-    from job.cli.tables import print_table
+    from job.cli.tables import print_line, print_table
     from job.executions.status import choose_execution, status
     from job.planning.spec import spec_name
     from job.progress import duration
 
     context = open_context()
     name = spec_name(spec) if spec else None
-    found = status(context.store, choose_execution(context.store, execution_id, name, context.console))
+    chosen = choose_execution(context.store, execution_id, name, context.console)
+    found = status(context.store, chosen, context.console)
     if json:
         print_json(found.as_json())
         return
@@ -203,11 +204,11 @@ def status(
     outlook = found.outlook
     work = f"{outlook.share:.0%} of the work" + (" on data that were there" if outlook.total < found.total else "")
     if outlook.running:
-        typer.echo(f"{work}, about {duration(outlook.eta_s)} left; running {', '.join(outlook.running)}")
+        print_line(f"{work}, about {duration(outlook.eta_s)} left; running {', '.join(outlook.running)}")
     elif not found.complete:
-        typer.echo(f"{work}; nothing is running")
+        print_line(f"{work}; nothing is running")
     attempts = found.attempts
-    typer.echo(
+    print_line(
         f"{attempts.attempts} attempts: {attempts.running} running, {attempts.interrupted} interrupted, "
         f"{attempts.killed} killed; {attempts.idle_seconds:.0f} s went by between those and the next"
     )

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from job.terminal import spelled
+from job.terminal import harmless, spelled
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,7 +23,7 @@ def output() -> Console:
     from rich.console import Console
 
     width = None if sys.stdout.isatty() else WIDTH_ELSEWHERE
-    return Console(width=width, highlight=False)
+    return Console(width=width, highlight=False, markup=False, emoji=False)
 
 
 def print_table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> None:
@@ -36,9 +36,13 @@ def print_table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[
     rows : iterable of sequences
         Cells; None is shown as a dash.
     """
-    console = output()
-    console.print(title, markup=False)
-    console.print(_table(columns, rows))
+    print_line(title)
+    output().print(_table(columns, rows))
+
+
+def print_line(text: str) -> None:
+    """Print one line on standard output, whatever it holds."""
+    sys.stdout.write(harmless(text) + "\n")
 
 
 def _table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -> Table:
@@ -54,8 +58,8 @@ def _table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -
 
 
 def _fitting(text: str) -> str:
-    """Return `text` as standard output's encoding can show it: columns are as wide as what is shown."""
-    return spelled(text, sys.stdout.encoding)
+    """Return `text` as standard output can show it: columns are as wide as what is shown."""
+    return spelled(harmless(text), sys.stdout.encoding)
 
 
 def print_summary(summary: Summary) -> None:
@@ -79,7 +83,7 @@ def print_summary(summary: Summary) -> None:
         if state.synthetic:
             notes.append("synthetic sample data")
         console.print()
-        console.print(f"{state.dataset} ({', '.join(notes)}), {summary.execution}", markup=False)
+        print_line(f"{state.dataset} ({', '.join(notes)}), {summary.execution}")
         for block in blocks:
             columns = [("model", False), ("technique", False), *((metric, True) for metric in block)]
             body = [[row.model, row.technique, *(cells[m][k] for m in block)] for k, row in enumerate(rows)]
@@ -87,13 +91,13 @@ def print_summary(summary: Summary) -> None:
             console.print()
         seeds = sorted({seed for row in rows for seed in row.seeds})
         spread = "mean ± standard deviation over seeds" if wide else "one seed, so no spread: seed"
-        console.print(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}", markup=False)
+        print_line(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}")
         for row in rows:
             for reason in dict.fromkeys(row.inapplicable.values()):
                 where = ", ".join(str(seed) for seed, why in row.inapplicable.items() if why == reason)
-                console.print(f"inapplicable: {row.model} × {row.technique}, seed {where}: {reason}", markup=False)
+                print_line(f"inapplicable: {row.model} × {row.technique}, seed {where}: {reason}")
             for metric, count in row.undefined.items():
-                console.print(f"undefined: {metric} of {row.model} × {row.technique} at {count} seeds", markup=False)
+                print_line(f"undefined: {metric} of {row.model} × {row.technique} at {count} seeds")
 
 
 def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> list[list[str]]:

@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from job.errors import LdpError, ProcessedDataInvalid, ProcessedDataNotFound, one_line, shown
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
+from job.records import Malformed, number, read_object, text, whole
 from job.store import Store, features_key, target_key
 
 METADATA = b"ldp"
+MOST_ROWS, MOST_FEATURES = 10**10, 10**7
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,29 @@ class ProcessedInfo:
     features: int
     default_rate: float
     synthetic: bool
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
+        """Read what :meth:`to_metadata` wrote.
+
+        Raises
+        ------
+        Malformed
+            Where it is something else.
+        """
+        found = read_object((metadata or {}).get(METADATA, b""))
+        if not isinstance(found.get("synthetic"), bool):
+            raise Malformed("its synthetic is neither true nor false")
+        return cls(
+            text(found, "dataset"),
+            text(found, "fingerprint"),
+            whole(found, "version"),
+            text(found, "raw_sha256"),
+            whole(found, "rows", most=MOST_ROWS),
+            whole(found, "features", most=MOST_FEATURES),
+            number(found, "default_rate", 0, 1),
+            found["synthetic"],
+        )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
@@ -129,7 +154,7 @@ def describe_processed(store: Store, name: str) -> ProcessedInfo | None:
         return None
     try:
         with _readable(store, name), store.reader(target_key(name)) as file:
-            return _info(pq.read_schema(file).metadata)
+            return ProcessedInfo.from_metadata(pq.read_schema(file).metadata)
     except FileNotFoundError:
         return None
 
@@ -155,11 +180,13 @@ def load_processed(store: Store, name: str) -> ProcessedData:
             ) from None
     features, labels = tables
     with _readable(store, name):
-        info = _info(labels.schema.metadata)
+        info = ProcessedInfo.from_metadata(labels.schema.metadata)
         if info.dataset != name:
             raise _invalid(store, name, f"are those of {shown(info.dataset)}")
-        if _info(features.schema.metadata) != info:
+        if ProcessedInfo.from_metadata(features.schema.metadata) != info:
             raise _invalid(store, name, "do not belong together: features and target have other fingerprints")
+        if (features.num_rows, features.num_columns, labels.num_rows) != (info.rows, info.features, info.rows):
+            raise _invalid(store, name, "have another number of rows or features than they say")
         columns: dict[str, Any] = {c: features[c].to_numpy() for c in features.column_names}
         X = np.empty((features.num_rows, features.num_columns), np.float32)
         for i, column in enumerate(columns.values()):
@@ -179,9 +206,9 @@ def _readable(store: Store, name: str) -> Iterator[None]:
     """Say of whatever cannot be read that it is damaged; a storage that does not answer says nothing about it."""
     try:
         yield
-    except (LdpError, FileNotFoundError):
-        raise
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except Exception as error:
+        if is_of_system(error) or isinstance(error, FileNotFoundError):
+            raise
         raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
 
 
@@ -189,10 +216,6 @@ def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, An
     """Return the columns of the target file, in their order."""
     optional = {"group": group, "time": time}
     return {"target": target} | {key: column for key, column in optional.items() if column is not None}
-
-
-def _info(metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
-    return ProcessedInfo(**json.loads((metadata or {})[METADATA]))
 
 
 def _invalid(store: Store, name: str, problem: str) -> ProcessedDataInvalid:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -24,6 +23,7 @@ from job.data.raw.keys import without_repeats
 from job.data.raw.place import find_raw, require_raw
 from job.data.raw.rawfile import read_raw
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound
+from job.records import read_object
 from job.store import Store, features_key, interim_key, sample_key, target_key
 
 # Raised whenever the same raw file gives other features.
@@ -221,6 +221,6 @@ def _sha256(store: Store, key: str) -> str:
 def _is_sample(store: Store, name: str, raw_sha256: str) -> bool:
     note = store.get(sample_key(name))
     try:
-        return note is not None and json.loads(note)["sha256"] == raw_sha256
-    except (ValueError, KeyError, TypeError):
+        return note is not None and read_object(note).get("sha256") == raw_sha256
+    except ValueError:
         return False

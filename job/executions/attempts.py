@@ -12,8 +12,9 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+from job.records import Malformed, moment, read_object, text, text_or_none, whole
 from job.store import Store, attempts_prefix
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -57,6 +58,34 @@ class Attempt:
         named = f"{job} attempt {number}" if job and number else job
         return cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
 
+    @classmethod
+    def decode(cls, data: bytes) -> Attempt:
+        """Read the bytes of a record.
+
+        Raises
+        ------
+        Malformed
+            Where they are no record of an attempt.
+        """
+        found = read_object(data)
+        started, alive = (moment(text(found, name)) for name in ("started", "alive"))
+        if alive < started:
+            raise Malformed("it was last alive before it began")
+        end = found.get("end")
+        if end not in (None, *get_args(End)):
+            raise Malformed("its end is unknown")
+        return cls(
+            text(found, "id"),
+            started.isoformat(timespec="milliseconds"),
+            alive.isoformat(timespec="milliseconds"),
+            text(found, "host"),
+            text_or_none(found, "job"),
+            text_or_none(found, "shard"),
+            end,
+            whole(found, "finished", 0),
+            found["outlook"] if isinstance(found.get("outlook"), dict) else None,
+        )
+
     def now(self, finished: int, end: End | None = None, outlook: dict[str, Any] | None = None) -> Attempt:
         """Return the record with a new sign of life."""
         alive = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -91,14 +120,12 @@ class AttemptSummary:
 
 
 def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
-    """Return the records that can be read, by their beginning."""
+    """Return the records that can be read, by their beginning; without the others only a count is smaller."""
     found = []
     for info in store.objects(attempts_prefix(execution_id)):
         try:
-            attempt = Attempt(**json.loads(store.get(info.key) or b""))
-            if datetime.fromisoformat(attempt.started) <= datetime.fromisoformat(attempt.alive):
-                found.append(attempt)
-        except (ValueError, TypeError):
+            found.append(Attempt.decode(store.get(info.key) or b""))
+        except Malformed:
             continue
     return sorted(found, key=lambda attempt: attempt.started)
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from job.console import Console
 from job.errors import ResultInvalid
 from job.executions.executions import Execution
+from job.records import Malformed, is_number, read_object
 from job.store import Store, progress_prefix
+from job.training.candidates import count_candidates
 from job.training.search import Fit, Place
 from job.training.unit import Unit
 
@@ -43,8 +45,13 @@ def encode(unit: Unit, fingerprint: str, fits: Mapping[Place, Fit]) -> bytes:
     return f"{digest}\n{body}\n".encode()
 
 
-def decode(data: bytes, unit: Unit, fingerprint: str) -> dict[Place, Fit]:
+def decode(data: bytes, unit: Unit, fingerprint: str, shape: tuple[int, int] | None = None) -> dict[Place, Fit]:
     """Read a checkpoint's bytes and verify them.
+
+    Parameters
+    ----------
+    shape : tuple of (int, int), optional
+        How many candidates the unit has, and how many folds: fits of others are damage.
 
     Raises
     ------
@@ -54,16 +61,24 @@ def decode(data: bytes, unit: Unit, fingerprint: str) -> dict[Place, Fit]:
     try:
         digest, body = data.decode().removesuffix("\n").split("\n")
         if hashlib.sha256(body.encode()).hexdigest() != digest:
-            raise ValueError("its digest does not match")
-        content = json.loads(body)
-        if (content["unit"], content["fingerprint"]) != (str(unit), fingerprint):
-            raise ValueError("it belongs to another unit or to other data")
-        fits = {(int(c), int(f)): Fit(float(score), float(cpu)) for c, f, score, cpu in content["fits"]}
-        if not all(math.isfinite(fit.score) for fit in fits.values()):
-            raise ValueError("a score is not finite")
+            raise Malformed("its digest does not match")
+        content = read_object(body.encode())
+        if (content.get("unit"), content.get("fingerprint")) != (str(unit), fingerprint):
+            raise Malformed("it belongs to another unit or to other data")
+        fits = {}
+        for c, f, score, cpu in content.get("fits") or ():
+            if not (_is_place(c, f, shape) and is_number(score) and is_number(cpu) and cpu >= 0):
+                raise Malformed("a fit in it is none of this unit's")
+            fits[c, f] = Fit(float(score), float(cpu))
         return fits
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise ResultInvalid(f"a checkpoint is damaged: {error}", "It is left out; its fits are made again.") from error
+
+
+def _is_place(candidate: Any, fold: Any, shape: tuple[int, int] | None) -> bool:
+    if not all(isinstance(part, int) and not isinstance(part, bool) and part >= 0 for part in (candidate, fold)):
+        return False
+    return shape is None or (candidate < shape[0] and fold < shape[1])
 
 
 def load(
@@ -82,7 +97,8 @@ def load(
         if data is None:  # its unit was committed this moment
             continue
         try:
-            found[unit] |= decode(data, unit, fingerprints[unit.dataset])
+            shape = count_candidates(execution.spec.grid(unit)), execution.spec.protocol.folds
+            found[unit] |= decode(data, unit, fingerprints[unit.dataset], shape)
         except ResultInvalid as damage:
             console.warning(
                 "checkpoint_damaged", f"{store.where(info.key)}: {damage.what}; its fits are made again", key=info.key

@@ -17,6 +17,7 @@ from importlib import metadata
 from typing import Any, get_args
 
 from job.arrays import Device
+from job.data.processed import MOST_FEATURES, MOST_ROWS
 from job.errors import (
     BindingDamaged,
     ExecutionMismatch,
@@ -28,6 +29,7 @@ from job.errors import (
     shown,
 )
 from job.planning.spec import Spec, spec_from_mapping
+from job.records import Malformed, mapping, read_object, text, text_or_none, whole
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
 from job.training.kernels import other_blas_kernels
 from job.training.unit import Unit
@@ -42,6 +44,7 @@ _PACKAGES = {
     "xgboost": ("xgboost", "xgboost-cpu"),
 }
 _REBUILT = "Run the command that started the execution again: this is made again, and the results that stand are kept."
+_NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -142,6 +145,11 @@ def load_execution(store: Store, execution_id: str) -> Execution:
     data = store.get(manifest_key(check_id(execution_id)))
     if data is None:
         known = list_executions(store)
+        if execution_id in known:
+            raise ExecutionNotFound(
+                f"{store.where(EXECUTIONS)}/{execution_id} has no manifest: it is no execution, or what is left of one",
+                "Bring back its manifest.json, or name another: `ldp experiment list` has them.",
+            )
         raise ExecutionNotFound(
             f"there is no execution {shown(execution_id)} in {store.url}",
             did_you_mean(execution_id, known) if known else "Start one with `ldp experiment run`.",
@@ -205,6 +213,11 @@ def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> N
     ExecutionMismatch
     """
     differing = differences(standing, wanted)
+    if differing and execution_id.startswith(wanted.stem):
+        raise ExecutionMismatch(
+            f"the manifest of {execution_id} is not what it was made with, as the id says: {'; '.join(differing)}",
+            "Bring the manifest back as it was, or start another execution with --skip-resume.",
+        )
     if differing:
         raise ExecutionMismatch(
             f"the execution {execution_id} was made from something else: {'; '.join(differing)}",
@@ -249,12 +262,14 @@ def encode_binding(fingerprint: str, facts: dict[str, Any]) -> bytes:
 
 
 def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | None:
-    """Return what an execution knows of a dataset (its fingerprint, whether it is synthetic), or None.
+    """Return what an execution knows of a dataset (fingerprint, shape, whether it is synthetic), or None.
 
     Raises
     ------
     BindingDamaged
         Where what stands there is empty or cut.
+    ExecutionMismatch
+        Where it is whole and something else.
     """
     key = binding_key(execution.id, dataset)
     data = store.get(key)
@@ -284,37 +299,53 @@ def check_id(execution_id: str) -> str:
 
 def _numbers(store: Store, identity: Identity) -> list[int]:
     tails = [name.removeprefix(identity.stem) for name in list_executions(store) if name.startswith(identity.stem)]
-    return sorted(int(tail) for tail in tails if tail.isascii() and tail.isdigit())
+    return sorted(int(tail) for tail in tails if _NUMBER.fullmatch(tail))
 
 
 def _binding(data: bytes, where: str) -> dict[str, Any]:
     try:
-        found: dict[str, Any] = json.loads(data)
-        if isinstance(found["fingerprint"], str):
-            return found
-    except (ValueError, KeyError, TypeError, RecursionError):
-        pass
-    raise BindingDamaged(f"{where} cannot be read: it is empty or cut", _REBUILT)
+        found = read_object(data)
+        text(found, "fingerprint")
+        for name, most in (("rows", MOST_ROWS), ("features", MOST_FEATURES)):
+            whole(found, name, 0, most=most)
+        if found.get("synthetic") not in (None, True, False):
+            raise Malformed("its synthetic is neither true nor false")
+        return found
+    except ValueError as error:
+        if _is_cut(data):
+            raise BindingDamaged(f"{where} cannot be read: it is empty or cut", _REBUILT) from error
+        raise ExecutionMismatch(
+            f"{where} cannot be read: {error}", "Start another execution with --skip-resume."
+        ) from error
+
+
+def _is_cut(data: bytes) -> bool:
+    """Tell whether bytes are no JSON at all, as a power cut leaves them; what is JSON was written so."""
+    try:
+        json.loads(data)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def _parse(data: bytes, where: str) -> Identity:
     try:
-        raw = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise ManifestDamaged(f"the manifest {where} cannot be read: it is empty or cut", _REBUILT) from error
-    try:
-        spec = spec_from_mapping(raw["spec"], where)
-        device, versions, kernels = raw["device"], dict(raw["versions"]), raw.get("kernels")
-        if device not in get_args(Device) or not all(
-            isinstance(text, str) for pair in versions.items() for text in pair
-        ):
-            raise ValueError("another device than is known, or versions that are no texts")
-        if not (kernels is None or isinstance(kernels, str)):
-            raise ValueError("kernels that are no text")
-        return Identity(spec, device, versions, int(raw["protocol"]), kernels)
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        reason = f": {error.what}" if isinstance(error, SpecInvalid) else ""
+        raw = read_object(data)
+        spec = spec_from_mapping(mapping(raw, "spec"), where)
+        device: Any = raw.get("device")
+        versions, kernels = mapping(raw, "versions"), text_or_none(raw, "kernels")
+        if device not in get_args(Device):
+            raise Malformed("its device is unknown")
+        return Identity(
+            spec, device, {name: text(versions, name) for name in versions}, whole(raw, "protocol"), kernels
+        )
+    except ValueError as error:
+        if _is_cut(data):
+            raise ManifestDamaged(f"the manifest {where} cannot be read: it is empty or cut", _REBUILT) from error
+        reason = error.what if isinstance(error, SpecInvalid) else str(error)
         raise ExecutionMismatch(
-            f"the manifest {where} cannot be read{reason}",
+            f"the manifest {where} cannot be read: {reason}",
             "Start another execution with --skip-resume, or delete this one.",
         ) from error

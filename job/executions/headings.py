@@ -5,16 +5,16 @@ The time is the manifest's own. That of the storage is the copy's, where somebod
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from job.console import Console
 from job.errors import ExecutionNotFound, LdpError, StorageError, one_line
 from job.executions.executions import check_id, list_executions
+from job.records import mapping, moment, read_object, text
 from job.store import Store, manifest_key
 
 _NUMBER = re.compile(r"-([0-9]{1,9})$")
@@ -102,18 +102,13 @@ def read_heading(store: Store, execution_id: str) -> Heading:
     if data is None:
         raise ExecutionNotFound(f"executions/{execution_id} has no manifest", "See `ldp experiment list`.")
     try:
-        raw = json.loads(data)
-        spec, created = raw["spec"]["name"], datetime.fromisoformat(raw["created"]["time"])
-        if isinstance(spec, str):
-            return Heading(
-                execution_id, spec, (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC)
-            )
-    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
-        pass
-    raise ExecutionNotFound(
-        f"the manifest {store.where(key)} cannot be read",
-        "Run the command that started it again, which mends a manifest that was cut; or delete it.",
-    )
+        raw = read_object(data)
+        return Heading(execution_id, text(mapping(raw, "spec"), "name"), moment(text(mapping(raw, "created"), "time")))
+    except ValueError as error:
+        raise ExecutionNotFound(
+            f"the manifest {store.where(key)} cannot be read: {error}",
+            "Run the command that started it again, which mends a manifest that was cut; or delete it.",
+        ) from error
 
 
 def _each(store: Store, names: list[str]) -> Iterable[tuple[str, Heading | LdpError]]:

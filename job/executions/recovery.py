@@ -92,6 +92,18 @@ def known_data(store: Store, execution: Execution, dataset: str) -> dict[str, An
         return None if standing is None else {"fingerprint": standing}
 
 
+def read_binding(
+    store: Store, execution: Execution, dataset: str, console: Console | None = None
+) -> dict[str, Any] | None:
+    """Return what an execution knows of a dataset; None too where that cannot be read, which `console` is told."""
+    try:
+        return known_data(store, execution, dataset)
+    except ExecutionMismatch as error:
+        if console is not None:
+            console.warning("binding_unreadable", f"{error.what}: left out", execution=execution.id, dataset=dataset)
+        return None
+
+
 def _is_id_of(execution_id: str, identity: Identity) -> bool:
     tail = execution_id.removeprefix(identity.stem)
     return tail != execution_id and tail.isascii() and tail.isdigit()

@@ -18,9 +18,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.console import Console
-from job.errors import ResultInvalid, ResultMismatch, one_line
+from job.errors import ResultInvalid, ResultMismatch, is_of_system, one_line
 from job.executions.provenance import differing
+from job.executions.record import check_record
 from job.metrics import Array
+from job.records import Malformed, read_object
 from job.store import Store
 from job.training.unit import Unit, UnitResult
 
@@ -134,16 +136,17 @@ def decode(data: bytes, where: str = "a result") -> StoredResult:
         # Threads cost more than they gain on so few rows, and callers read many results at once.
         table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
         metadata = table.schema.metadata or {}
-        record = json.loads(metadata[_RECORD])
-        run = json.loads(metadata[_RUN])
+        record, run = (read_object(metadata.get(name, b"")) for name in (_RECORD, _RUN))
         if not table.schema.equals(_SCHEMA):
-            raise ValueError("other columns than a result's")
+            raise Malformed("other columns than a result's")
         columns = [table.column(name).to_numpy() for name in _SCHEMA.names]
         expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
-        if record["digest"] != expected:
-            raise ValueError("the digest does not match the contents")
-        Unit(**record["unit"])
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+        if record.get("digest") != expected:
+            raise Malformed("the digest does not match the contents")
+        check_record(record)
+    except Exception as error:
+        if is_of_system(error):
+            raise
         raise ResultInvalid(
             f"{where} is damaged or not a result: {one_line(str(error), 120)}",
             "Run `ldp experiment run` again: it recomputes what is damaged.",

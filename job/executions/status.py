@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from job.console import Console
-from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, shown
+from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, one_line, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
 from job.executions.executions import Execution, load_execution, present_results
 from job.executions.headings import read_heading, read_headings
 from job.executions.outlook import execution_outlook
-from job.executions.recovery import known_data
+from job.executions.recovery import read_binding
 from job.progress import Outlook
+from job.records import read_object, text
 from job.store import Store, failures_prefix
 
 
@@ -65,23 +65,28 @@ class ExecutionStatus:
         }
 
 
-def status(store: Store, execution: Execution) -> ExecutionStatus:
-    """Return how far an execution is. A unit that failed and then succeeded is done."""
+def status(store: Store, execution: Execution, console: Console | None = None) -> ExecutionStatus:
+    """Return how far an execution is. A unit that failed and then succeeded is done.
+
+    What stands among its objects and is none of a unit of its own does not count. A binding that cannot be read is
+    named to `console`.
+    """
     present = present_results(store, execution)
     done = Counter(unit.dataset for unit in present)
     total = Counter(unit.dataset for unit in execution.spec.units())
     failed: Counter[str] = Counter()
     failures = []
     results = {str(unit) for unit in present}
+    waiting = {str(unit) for unit in execution.spec.units()} - results
     for info in sorted(store.objects(failures_prefix(execution.id)), key=lambda info: info.key):
         name = info.key.removeprefix(failures_prefix(execution.id)).removesuffix(".json")
-        if name not in results:
+        if name in waiting:
             failed[name.split("/", 1)[0]] += 1
             failures.append((name, _error(store.get(info.key))))
-    begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
+    begun = (checkpoints.in_flight(store, execution) & waiting) - {name for name, _ in failures}
     in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
-    bindings = {name: known_data(store, execution, name) for name in execution.spec.datasets}
+    bindings = {name: read_binding(store, execution, name, console) for name in execution.spec.datasets}
     for dataset, binding in bindings.items():
         synthetic = None if binding is None else bool(binding.get("synthetic"))
         counts = done[dataset], in_flight[dataset], failed[dataset]
@@ -114,7 +119,7 @@ def all_statuses(store: Store, console: Console) -> list[ExecutionStatus]:
     found = []
     for heading in headings.found:
         try:
-            found.append(status(store, load_execution(store, heading.id)))
+            found.append(status(store, load_execution(store, heading.id), console))
         except (ExecutionMismatch, ExecutionNotFound) as error:
             console.warning("execution_unreadable", f"{error.what}: left out", execution=heading.id)
     return found
@@ -156,6 +161,6 @@ def choose_execution(
 
 def _error(record: bytes | None) -> str:
     try:
-        return str(json.loads(record or b"")["error"])
-    except (ValueError, KeyError, TypeError):
+        return one_line(text(read_object(record or b""), "error"), 300)
+    except ValueError:
         return "its record cannot be read"

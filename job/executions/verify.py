@@ -11,7 +11,7 @@ from typing import Any
 from job.errors import ResultInvalid
 from job.executions.executions import Execution
 from job.executions.provenance import differing, plain, provenance
-from job.executions.recovery import known_data
+from job.executions.recovery import read_binding
 from job.executions.results import StoredResult, decode, mismatch
 from job.planning.searches import Searches
 from job.store import Store
@@ -51,7 +51,7 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     units = list(units)
     fingerprints: dict[str, str] = {}
     for dataset in dict.fromkeys(unit.dataset for unit in units):
-        binding = known_data(store, execution, dataset)
+        binding = read_binding(store, execution, dataset)  # without it no result can be held against the data
         fingerprints[dataset] = "" if binding is None else str(binding["fingerprint"])
     searches = Searches(execution.spec)
     grids = {asked: plain(searches.points(unit)) for asked, unit in {(u.model, u.technique): u for u in units}.items()}

@@ -20,6 +20,11 @@ from job.training.candidates import Grid, ModelName, Value, count_candidates
 MAX_VALUES = 1000
 """How many values a grid may list for one parameter."""
 MAX_CANDIDATES = 100_000
+"""How many candidates a unit may search: a result names each, in the footer of a parquet file, which ends at 100 MB."""
+MAX_FITS = 1_000_000
+"""How many fits a unit's search may have, candidates times folds: a result has the score of each, a checkpoint too."""
+MAX_SEARCHED = 300_000
+"""How many candidates all combinations of model and technique may have together: planning enumerates them."""
 
 
 _NONE, _FLAG = Nothing(), Flag()

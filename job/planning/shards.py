@@ -32,7 +32,7 @@ def parse_shard(text: str) -> Shard:
     ------
     UsageError
     """
-    match = re.fullmatch(r"(\d{1,5})/(\d{1,5})", text.strip())
+    match = re.fullmatch(r"([0-9]{1,5})/([0-9]{1,5})", text.strip())
     if match:
         shard = Shard(int(match[1]), int(match[2]))
         if 1 <= shard.index <= shard.count <= MAX_SHARDS:
@@ -52,7 +52,8 @@ def shard_from_environment(setting: str | None) -> Shard | None:
     index, size = os.environ.get("AWS_BATCH_JOB_ARRAY_INDEX"), os.environ.get("AWS_BATCH_JOB_ARRAY_SIZE")
     if index is None:
         return None
-    if size is None or not (index.isdigit() and size.isdigit()):
+    # As text: some digits of Unicode are no numbers to Python, and thousands of them are too many.
+    if size is None or not all(re.fullmatch(r"[0-9]{1,5}", number) for number in (index, size)):
         raise UsageError(
             f"AWS_BATCH_JOB_ARRAY_INDEX is {shown(index)} and AWS_BATCH_JOB_ARRAY_SIZE is {shown(size)}",
             "Set LDP_SHARD=I/N for this job.",

@@ -22,6 +22,7 @@ What a grid may hold is in :mod:`job.planning.grids`.
 
 from __future__ import annotations
 
+import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ from job.catalogue import DATASET_IDS
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
 from job.planning.checker import NAME, Checker, is_int, is_list
-from job.planning.grids import ALLOWED, MAX_CANDIDATES, read_grid
+from job.planning.grids import ALLOWED, MAX_CANDIDATES, MAX_FITS, MAX_SEARCHED, read_grid
 from job.training.candidates import MODELS, Grid, ModelName, Value, count_candidates, grid_of
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
@@ -123,14 +124,28 @@ def read_spec(name_or_path: str) -> Spec:
             f"there is no spec {shown(name_or_path)}", f"{did_you_mean(name_or_path, shipped)} Or give a .toml file."
         )
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SpecInvalid(f"the spec {path} has more than {MAX_BYTES:,} bytes", "Give a spec file.")
-        text = path.read_text("utf-8")
+        text = _text_of(path)
     except FileNotFoundError:
         raise SpecNotFound(f"there is no spec file {path}", "Check the path; shipped: " + ", ".join(shipped)) from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise SpecInvalid(f"the spec {path} cannot be read: {error}", "Give a TOML file in UTF-8.") from error
     return parse_spec(text, path.stem, str(path))
+
+
+def _text_of(path: Path) -> str:
+    """Return a spec file's text; a pipe or a device is none, since reading it may never end.
+
+    Raises
+    ------
+    OSError, ValueError
+        Saying why there is none.
+    """
+    found = path.stat()
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is no file")
+    if found.st_size > MAX_BYTES:
+        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+    return path.read_text("utf-8-sig")  # some editors begin a file with a mark
 
 
 def spec_name(name_or_path: str) -> str:
@@ -139,8 +154,8 @@ def spec_name(name_or_path: str) -> str:
     if path is None:
         return name_or_path
     try:
-        return str(tomllib.loads(path.read_text("utf-8")).get("name", path.stem))
-    except (OSError, ValueError):
+        return str(tomllib.loads(_text_of(path)).get("name", path.stem))
+    except (OSError, ValueError, RecursionError):
         return path.stem
 
 
@@ -159,7 +174,9 @@ def parse_spec(text: str, name: str, where: str) -> Spec:
     """Parse and check a spec's text; `name` is used where the text names none, `where` in messages."""
     try:
         raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except RecursionError:
+        raise SpecInvalid(f"the spec {where} is nested too deeply", "Correct the file.") from None
+    except ValueError as error:  # a number of thousands of digits is TOML and no number to Python
         raise SpecInvalid(f"the spec {where} is not TOML: {error}", "Correct the file.") from None
     return spec_from_mapping({"name": name, **raw}, where, datasets=DATASET_IDS)
 
@@ -196,12 +213,29 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str
     combinations = sum(len(part.techniques) for part in models.values())
     if combinations * len(named) * len(seeds) > MAX_UNITS:
         check.problem(f"more than {MAX_UNITS:,} units")
-    for unit in spec.units() if not check.problems else ():
-        if count_candidates(spec.grid(unit)) > MAX_CANDIDATES:
-            check.problem(f"the grid of {unit.model} has more than {MAX_CANDIDATES:,} candidates")
-            break
+    _check_sizes(check, models, protocol.folds)
     check.done(where)
     return spec
+
+
+def _check_sizes(check: Checker, models: Mapping[ModelName, ModelSpec], folds: int) -> None:
+    """Note grids with more candidates, or more fits, than a result can hold or a plan can enumerate."""
+    searched = 0
+    for model, part in models.items():
+        counts = [count_candidates(grid_of(model, technique, part.grid)) for technique in part.techniques]
+        most = max(counts, default=0)
+        searched += sum(counts)
+        if most > MAX_CANDIDATES:
+            check.problem(f"the grid of {model} has more than {MAX_CANDIDATES:,} candidates")
+        elif most * folds > MAX_FITS:
+            check.problem(
+                f"the grid of {model} has {most:,} candidates, which with {folds} folds are {most * folds:,} fits for "
+                f"each unit; at most {MAX_FITS:,} can be kept"
+            )
+    if searched > MAX_SEARCHED and not check.problems:
+        check.problem(
+            f"all models and techniques together have {searched:,} candidates; at most {MAX_SEARCHED:,} can be planned"
+        )
 
 
 def _seeds(check: Checker, given: Any) -> tuple[int, ...]:

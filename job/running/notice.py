@@ -6,28 +6,50 @@ AWS Batch does not promise a SIGTERM to the containers of a reclaimed instance, 
 
 from __future__ import annotations
 
-import json
 import os
+import re
+import socket
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from job.errors import SettingInvalid, masked, one_line, shown
+from job.records import Malformed, read_object, text
 
 ENDPOINT = "http://169.254.169.254"
 INTERVAL_S = 5.0
 TIMEOUT_S = 2.0
+DEADLINE_S = 4.0
 TOKEN_TTL_S = 21_600
 MAX_ANSWER_BYTES = 10_000
+_TOKEN = re.compile(r"[!-~]{1,1000}")
+_ADDRESS = re.compile(
+    r"http://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,4}|:[1-5][0-9]{4}|:6[0-4][0-9]{3})?(?:/[!-~]*)?"
+)
 _VENDOR = Path("/sys/class/dmi/id/sys_vendor")
 
 
 def metadata_endpoint() -> str | None:
-    """Return the metadata service's address, or None where there is no reason to think that there is one."""
+    """Return the metadata service's address, or None where there is no reason to think that there is one.
+
+    Raises
+    ------
+    SettingInvalid
+        Where the environment names what is no address.
+    """
     if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() == "true":
         return None
     named = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT")
     if named:
+        if not _ADDRESS.fullmatch(named):
+            raise SettingInvalid(
+                f"AWS_EC2_METADATA_SERVICE_ENDPOINT={shown(masked(named), 200)} is no address of a server",
+                "Write it as http://host:port, or unset it.",
+            )
         return named.rstrip("/")
     on_batch = "AWS_BATCH_JOB_ID" in os.environ
     try:
@@ -38,13 +60,16 @@ def metadata_endpoint() -> str | None:
 
 
 class Metadata:
-    """The instance metadata service, version 2: every question carries a session token."""
+    """The instance metadata service, version 2: every question carries a session token.
+
+    Whatever answers at that address, a question ends within :data:`DEADLINE_S`, and its answer is a short text or none.
+    A link-local address is never reached through a proxy, and redirections lead away from it: none is followed.
+    """
 
     def __init__(self, endpoint: str) -> None:
-        self._endpoint = endpoint
+        found = urlsplit(endpoint)
+        self._host, self._port, self._path = found.hostname or "", found.port or 80, found.path
         self._token: str | None = None
-        # A link-local address is never reached through a proxy.
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def ask(self, path: str) -> str | None:
         """Return what the service has at a path, or None where it has nothing there (404).
@@ -52,37 +77,54 @@ class Metadata:
         Raises
         ------
         OSError
-            Where it cannot be reached or refuses.
+            Where it cannot be reached, refuses, or answers what cannot be an answer.
         """
-        try:
-            return self._get(path)
-        except urllib.error.HTTPError as error:
-            if error.code != 401:
-                return self._nothing_there(error)
-            error.close()
-        self._token = None  # it has expired
-        try:
-            return self._get(path)
-        except urllib.error.HTTPError as error:
-            return self._nothing_there(error)
+        status, answer = self._get(path)
+        if status == HTTPStatus.UNAUTHORIZED:
+            self._token = None  # it has expired
+            status, answer = self._get(path)
+        if status == HTTPStatus.NOT_FOUND:
+            return None
+        return _accepted(status, answer)
 
-    @staticmethod
-    def _nothing_there(error: urllib.error.HTTPError) -> None:
-        with error:
-            if error.code != 404:
-                raise error
-
-    def _get(self, path: str) -> str:
+    def _get(self, path: str) -> tuple[int, str]:
         if self._token is None:
-            self._token = self._open(
-                "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}, method="PUT"
-            )
-        return self._open(f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
+            ttl = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
+            token = _accepted(*self._request("PUT", "/latest/api/token", ttl)).strip()
+            if not _TOKEN.fullmatch(token):
+                raise OSError("what was given is no token")
+            self._token = token
+        return self._request("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": self._token})
 
-    def _open(self, path: str, headers: dict[str, str], method: str = "GET") -> str:
-        request = urllib.request.Request(self._endpoint + path, headers=headers, method=method)  # noqa: S310
-        with self._opener.open(request, timeout=TIMEOUT_S) as answer:
-            return str(answer.read(MAX_ANSWER_BYTES).decode("utf-8", "replace"))
+    def _request(self, method: str, path: str, headers: dict[str, str]) -> tuple[int, str]:
+        connection = HTTPConnection(self._host, self._port, timeout=TIMEOUT_S)
+        try:
+            connection.connect()
+            # A time-out holds for each byte that is waited for; one that comes now and then would keep us for ever.
+            late = threading.Timer(DEADLINE_S, _shut, (connection.sock,))
+            late.daemon = True
+            late.start()
+            try:
+                connection.request(method, self._path + path, headers=headers)
+                answer = connection.getresponse()
+                return answer.status, answer.read(MAX_ANSWER_BYTES).decode("utf-8", "replace")
+            finally:
+                late.cancel()
+        except (HTTPException, ValueError) as error:
+            raise OSError(f"no answer of a metadata service: {error}") from error
+        finally:
+            connection.close()
+
+
+def _accepted(status: int, answer: str) -> str:
+    if status != HTTPStatus.OK:
+        raise OSError(f"the metadata service answered {status}")
+    return answer
+
+
+def _shut(connection: socket.socket) -> None:
+    with suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def watch_notices(
@@ -100,7 +142,8 @@ def watch_notices(
     on_interruption : callable
         Told once, in words, when the instance will be stopped or terminated; then the thread ends.
     on_rebalance : callable
-        Called once when the instance is at elevated risk.
+        Called once when the instance is at elevated risk, or where something that is no notice stands where one would:
+        a run that stopped for that would be stopped again whenever it is started.
     """
 
     def watch() -> None:
@@ -108,13 +151,14 @@ def watch_notices(
         while not ended.is_set():
             try:
                 notice = metadata.ask("spot/instance-action")
-                if notice is not None:
-                    on_interruption(_in_words(notice))
+                words = None if notice is None else _in_words(notice)
+                if words is not None:
+                    on_interruption(words)
                     return
-                if not warned and metadata.ask("events/recommendations/rebalance") is not None:
+                if not warned and (notice is not None or metadata.ask("events/recommendations/rebalance") is not None):
                     warned = True
                     on_rebalance()
-            except OSError:  # URLError is one: no service, or it is slow; ask again later
+            except OSError:  # no service, or it is slow, or it is something else; ask again later
                 pass
             ended.wait(interval_s)
 
@@ -123,9 +167,10 @@ def watch_notices(
     return thread
 
 
-def _in_words(notice: str) -> str:
+def _in_words(notice: str) -> str | None:
+    """Return a notice in words, or None where it is none."""
     try:
-        content = json.loads(notice)
-        return f"Spot notice: {content['action']} at {content['time']}"
-    except (ValueError, KeyError, TypeError):
-        return "Spot notice"
+        content = read_object(notice.encode())
+        return one_line(f"Spot notice: {text(content, 'action')} at {text(content, 'time')}", 100)
+    except Malformed:
+        return None

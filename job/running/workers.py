@@ -140,7 +140,9 @@ class WorkerPool:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, self._setup, self._setup_args), daemon=True)
-        with _environment(numeric_environment()):
+        # Without the safe path an interpreter that is started so looks for modules in the working directory first: a
+        # file `pickle.py` or `socket.py` there would run in every worker.
+        with _environment({**numeric_environment(), "PYTHONSAFEPATH": "1"}):
             process.start()
         theirs.close()  # so that the worker's death closes the pipe
         return _Worker(process, ours)

@@ -79,6 +79,8 @@ _SYSTEM_REMEDIES = {
     errno.ENXIO: "A pipe, a socket or a device stands where a file has to be: move it away.",
     errno.ELOOP: "A link that leads nowhere stands where a file has to be: move it away, or bring back what it leads "
     "to.",
+    errno.EMFILE: "This process may not open more files: allow it more (`ulimit -n 1024`), then run the command again.",
+    errno.ENFILE: "The machine has too many open files: end what is not needed, then run the command again.",
     errno.ENAMETOOLONG: "Choose a place with a shorter path.",
 }
 _WAITING = "Check that the storage is reachable and that you may do this there, then run the command again."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,11 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, SettingInvalid, StorageRefused, one_line
+from job.errors import LdpError, SettingInvalid, StorageRefused, masked, one_line
 from job.store.directory import Directory
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
+from job.store.spool import spool_file
 
 _OBJECT_NOT_FOUND = "Object at location"
 _MOST_TRIES = 5  # of creating what is taken, and gone again when it is read
@@ -101,7 +101,7 @@ class Store:
             raise
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
-                f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",
+                f"the storage '{address}' cannot be opened: {masked(one_line(str(error).split('Debug source:')[0]))}",
                 opening_remedy(error, address.scheme),
             ) from error
 
@@ -194,7 +194,7 @@ class Store:
                 with self._directory.writer(key) as file:
                     yield file
                 return
-            with tempfile.NamedTemporaryFile(dir=self._scratch_dir) as spool:
+            with spool_file(self._scratch_dir) as spool:
                 yield cast("BinaryIO", spool)
                 spool.flush()
                 obstore.put(self._backend, key, Path(spool.name))
@@ -214,7 +214,7 @@ class Store:
                     file = opened.enter_context(self._directory.open(key))
                 yield file
             return
-        with self._errors("read", key), tempfile.TemporaryFile(dir=self._scratch_dir) as spool:
+        with self._errors("read", key), spool_file(self._scratch_dir) as spool:
             for chunk in obstore.get(self._backend, key).stream():
                 spool.write(chunk)
             spool.seek(0)
