@@ -8,6 +8,7 @@ the packages as a library can catch what it knows.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
 
 EXIT_DONE = 0
@@ -42,7 +43,7 @@ class LdpError(Exception):
 
 
 class SettingInvalid(LdpError, ValueError):
-    """An ``LDP_*`` environment variable that cannot be used."""
+    """A variable of the environment, ``LDP_*`` or one of AWS's, that cannot be used."""
 
     exit_code = EXIT_USAGE
 
@@ -120,6 +121,10 @@ class StorageError(LdpError, OSError):
     """The storage refused a request, or could not be reached."""
 
 
+class StorageRefused(StorageError):
+    """The storage refused, and would refuse again: nothing gets better by waiting."""
+
+
 class NoSpaceLeft(StorageError):
     """The storage is full."""
 
@@ -150,7 +155,7 @@ class Interrupted(LdpError, RuntimeError):
     Parameters
     ----------
     exit_code : int
-        128 plus the signal's number: 130 for SIGINT, 143 for SIGTERM.
+        128 plus the signal's number: 129 for SIGHUP, 130 for SIGINT, 143 for SIGTERM.
     """
 
     def __init__(self, what: str, remedy: str, exit_code: int) -> None:
@@ -169,8 +174,18 @@ def shown(value: object, limit: int = 40) -> str:
     return "'" + one_line(str(value), limit) + "'"
 
 
+_CREDENTIALS = re.compile(r"(?<=//)(?:[^/@]*@|[^/]*:.*@)|(?<![^\s=\"'])[^\s/:@]+:[^\s/@]*@", re.DOTALL)
+_QUERY = re.compile(r"\?[^?\s]*=\S*")
+
+
+def masked(text: str) -> str:
+    """Return an address for a message: user, password and query of a URL are replaced by ``***``."""
+    return _QUERY.sub("?***", _CREDENTIALS.sub("***@", text))
+
+
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return ``did you mean 'x'?`` for the nearest of `known`, or the whole list where none is near."""
+    """Return ``did you mean 'x'?`` for the nearest of `known` in any case, or the list where none is near."""
     known = list(known)
-    near = difflib.get_close_matches(name.lower(), known, n=1, cutoff=0.5)
-    return f"did you mean '{near[0]}'?" if near else f"known are: {', '.join(known)}."
+    in_lower_case = {one.lower(): one for one in known}
+    near = difflib.get_close_matches(name.lower(), in_lower_case, n=1, cutoff=0.5)
+    return f"did you mean '{in_lower_case[near[0]]}'?" if near else f"known are: {', '.join(known)}."

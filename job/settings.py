@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from job.address import parse_directory
 from job.control_groups import processor_quota
-from job.errors import SettingInvalid, shown
+from job.errors import SettingInvalid, did_you_mean, masked, shown
 
 STACK_NAME = r"^[A-Za-z][A-Za-z0-9-]{0,127}$"
 """What CloudFormation allows as the name of a stack."""
 
 
+PREFIX = "LDP_"
+NO_SETTINGS = frozenset({"LDP_TEST_DATA"})
+"""Variables with our prefix that others read: the tests on real data."""
+# What Kubernetes and linked containers set in every process beside a service that is called `ldp`.
+_SERVICE = re.compile(r"LDP_(SERVICE_(HOST|PORT)(_|$)|PORT(_\d|$)|NAME$|ENV_)")
+
+
 class Settings(BaseSettings):
-    """What the environment says.
+    """What the environment says; an empty variable is as good as none.
 
     Attributes
     ----------
@@ -46,7 +56,7 @@ class Settings(BaseSettings):
         The CloudFormation stack that ``ldp cloud`` is about.
     """
 
-    model_config = SettingsConfigDict(env_prefix="LDP_", frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
 
     storage_url: str = Field(default=".", min_length=1, max_length=2000)
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
@@ -67,22 +77,42 @@ class Settings(BaseSettings):
         Raises
         ------
         SettingInvalid
-            Naming each variable that cannot be used.
+            Naming each variable that cannot be used, or that is no setting.
         """
+        unknown = unknown_variables(os.environ)
+        if unknown:
+            raise SettingInvalid(
+                f"no such setting: {', '.join(unknown)}",
+                " ".join(f"{name}: {did_you_mean(name, VARIABLES)}" for name in unknown) + " Correct or unset it.",
+            )
         try:
-            return cls()
+            settings = cls()
         except ValidationError as error:
             problems = "; ".join(
-                f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(item['input'])}: {item['msg'].lower()}"
+                f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(masked(str(item['input'])))}: "
+                f"{item['msg'].lower()}"
                 for item in error.errors()
             )
             raise SettingInvalid(
                 f"the environment cannot be used: {problems}", "Correct or unset the variables."
             ) from None
+        scratch_dir = parse_directory(str(settings.scratch_dir), "LDP_SCRATCH_DIR")
+        return settings.model_copy(update={"scratch_dir": scratch_dir})
 
     def workers(self, jobs: int | None = None) -> int:
         """Return the number of worker processes: `jobs` if given, else ``LDP_N_JOBS``, else the processors at hand."""
         return jobs or self.n_jobs or available_processors()
+
+
+VARIABLES = tuple(f"{PREFIX}{name.upper()}" for name in Settings.model_fields)
+"""The variables that are settings."""
+
+
+def unknown_variables(environment: Iterable[str]) -> list[str]:
+    """Return, sorted, the variables that have our prefix and are none of ours: mostly misspelt ones."""
+    known = NO_SETTINGS | set(VARIABLES)
+    ours = {name for name in environment if name.upper().startswith(PREFIX)}
+    return sorted(name for name in ours if name.upper() not in known and not _SERVICE.match(name))
 
 
 def available_processors(root: Path = Path("/")) -> int:

@@ -26,6 +26,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "console",
             "progress",
             "settings",
+            "terminal",
+            "address",
             "errors",
             "catalogue",
             "control_groups",
@@ -38,8 +40,8 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"datasets"}),
     frozenset({"raw", "processed"}),
 )
-# On the ground floor everybody may use what has no imports of its own.
-GROUND_MAY_IMPORT = frozenset({"errors", "catalogue", "progress", "control_groups"})
+# On the ground floor everybody may use what has no imports of its own but these.
+GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "control_groups"})
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

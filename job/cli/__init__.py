@@ -18,6 +18,8 @@ from job.cli.data import app as data_app
 from job.cli.demo import demo
 from job.cli.experiment import app as experiment_app
 from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError
+from job.running.signals import heeded, leave_lost_terminal
+from job.terminal import degrade
 
 app = typer.Typer(
     help="Loan-default experiments: which model and which technique against class imbalance detects defaulters best?",
@@ -78,7 +80,9 @@ def main() -> None:
     if arguments[:1] == ["ldp"]:  # a container whose entry point is `ldp` is given the whole command by some
         del arguments[0]
     debug = "--debug" in arguments
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for stream in (sys.stdout, sys.stderr):
+        degrade(stream)
+    for number in heeded():
         signal.signal(number, _interrupt)
     try:
         app(args=[argument for argument in arguments if argument != "--debug"], prog_name="ldp")
@@ -90,12 +94,19 @@ def main() -> None:
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_DONE)
-    except Exception as error:
-        if debug:
+    except BaseException as error:
+        if debug or isinstance(error, SystemExit | KeyboardInterrupt):
             raise
-        what = f"unforeseen {type(error).__name__}: {error}"
-        _tell(LdpError(what, "This is a fault of ldp. Run the command again with --debug and report what it prints."))
+        _tell(_unforeseen(error))
         sys.exit(EXIT_FAILED)
+
+
+def _unforeseen(error: BaseException) -> LdpError:
+    remedy = "This is a fault of ldp. Run the command again with --debug and report what it prints."
+    if isinstance(error, Exception):
+        return LdpError(f"unforeseen {type(error).__name__}: {error}", remedy)
+    # A native library's panic is no Exception.
+    return LdpError(f"a native library gave up: {type(error).__name__}: {error}", remedy)
 
 
 def _tell(error: LdpError) -> None:
@@ -114,6 +125,9 @@ def _tell(error: LdpError) -> None:
 
 
 def _interrupt(number: int, _frame: FrameType | None) -> None:
+    if number == signal.SIGHUP:  # of a terminal that goes away, the shell and the system each send one
+        signal.signal(number, signal.SIG_IGN)
+        leave_lost_terminal()
     raise Interrupted(
         f"stopped by {signal.Signals(number).name}", "Nothing is half-written; run the command again.", 128 + number
     )

@@ -36,9 +36,10 @@ def summarise_and_print(
     sort: str = "balanced_accuracy",
     json: bool = False,
 ) -> None:
-    """Summarise an execution, print it, and write its CSV."""
+    """Summarise an execution, print it, and write its CSV where that may be written."""
     from job.analysis.summary import summarise, to_csv
     from job.cli.tables import print_summary
+    from job.errors import StorageError
     from job.executions.status import choose_execution
     from job.planning.spec import spec_name
     from job.store import report_key
@@ -46,15 +47,20 @@ def summarise_and_print(
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
     found = summarise(context.store, execution, sort=sort)
-    key = report_key(execution.id, "tables/summary.csv")
-    context.store.put(key, to_csv(found))
     for what in found.damaged:
         context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
     if json:
         print_json([row.as_json() for row in found.rows])
-        return
-    print_summary(found)
+    else:
+        print_summary(found)
     absent = [state.dataset for state in found.datasets if not state.present]
-    if absent:
+    if absent and not json:
         context.console.info("partial", f"no results yet for {', '.join(absent)}")
-    context.console.info("table_written", f"the same as CSV: {context.store.where(key)}", key=key)
+    key = report_key(execution.id, "tables/summary.csv")
+    try:
+        context.store.put(key, to_csv(found))
+    except StorageError as error:  # who may only read has what was asked for: the table
+        context.console.warning("table_not_written", f"{error.what}: the table is here only", remedy=error.remedy)
+        return
+    if not json:
+        context.console.info("table_written", f"the same as CSV: {context.store.where(key)}", key=key)

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from job.terminal import spelled
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -45,10 +47,15 @@ def _table(columns: Sequence[tuple[str, bool]], rows: Iterable[Sequence[Any]]) -
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading, numeric in columns:
-        table.add_column(heading, justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
+        table.add_column(_fitting(heading), justify="right" if numeric else "left", overflow="fold", no_wrap=numeric)
     for row in rows:
-        table.add_row(*("–" if cell is None else str(cell) for cell in row))
+        table.add_row(*(_fitting("–" if cell is None else str(cell)) for cell in row))
     return table
+
+
+def _fitting(text: str) -> str:
+    """Return `text` as standard output's encoding can show it: columns are as wide as what is shown."""
+    return spelled(text, sys.stdout.encoding)
 
 
 def print_summary(summary: Summary) -> None:
@@ -107,4 +114,4 @@ def _cell(row: SummaryRow, metric: str) -> str:
     mean, std = row.mean[metric], row.std[metric]
     if mean is None:
         return "–"
-    return f"{mean:.3f}" if std is None else f"{mean:.3f} ± {std:.3f}"
+    return f"{mean:.3f}" if std is None else _fitting(f"{mean:.3f} ± {std:.3f}")

@@ -2,6 +2,7 @@
 
 A storage that never answered is another matter: then nothing has been finished, and the first error ends the run.
 
+What the storage refuses for good (no right, no such bucket, a read-only file system, a quota) ends the run at once too.
 Nothing here waits: the runner goes on handing out work between two tries. Only when no write has succeeded for
 `give_up_s` seconds does the job end.
 """
@@ -12,7 +13,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from job.console import Console
-from job.errors import StorageError
+from job.errors import StorageError, StorageRefused
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
 
@@ -60,20 +61,28 @@ class Outbox:
 
         Raises
         ------
+        StorageRefused
+            Where the storage refused a write and would refuse it again; the others have been tried before.
         StorageError
             Where the storage has stayed away for too long.
         """
+        refused: StorageRefused | None = None
         if self._away_since is not None and self._clock() < self._next_try and not now:
             return
         while self._kept:
             key, write = next(iter(self._kept.items()))
             try:
                 write()
+            except StorageRefused as error:
+                refused = refused or error
             except StorageError as error:
-                self._failed(error)
-                return
+                self._failed(refused or error)
+                break
+            else:
+                self._succeeded()
             del self._kept[key]
-            self._succeeded()
+        if refused is not None:
+            raise refused
 
     def _succeeded(self) -> None:
         if self._away_since is not None:

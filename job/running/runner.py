@@ -103,7 +103,7 @@ def run_experiment(
     Raises
     ------
     Interrupted
-        On SIGTERM, SIGINT or a Spot notice, when everything finished is stored.
+        On SIGTERM, SIGINT, SIGHUP or a Spot notice, when everything finished is stored.
     StorageError
         Where the storage stayed away for too long.
     """

@@ -1,4 +1,4 @@
-"""The wish to stop in good order: by SIGTERM, SIGINT, or whoever else asks; the second signal stops at once.
+"""The wish to stop in good order: by SIGTERM, SIGINT, SIGHUP, or whoever else asks; the second signal stops at once.
 
 Signals are noticed by a thread of their own, through the file descriptor that the interpreter writes each signal's
 number to. So they are noticed too while the main thread waits for the storage, and a deadline holds whatever it does.
@@ -9,12 +9,16 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import stat
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 FLUSH_S = 3.0
 DEADLINE_S = 4.5
+ORDERLY = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""The signals that ask for a stop in good order."""
 
 
 class Stop:
@@ -44,7 +48,14 @@ class Stop:
             self._timer.start()
 
     def arrived(self, number: int) -> None:
-        """Take notice of a signal; the second one ends the process at once."""
+        """Take notice of a signal; the second one ends the process at once.
+
+        A SIGHUP is never the second: of a terminal that goes away, the shell and the system each send one.
+        """
+        if number == signal.SIGHUP:
+            leave_lost_terminal()
+            if self.signal is not None:
+                return
         if self.signal is not None and self.reason == self.signal.name:
             os._exit(128 + number)
         if self.signal is not None:  # a notice came first; the signal that follows it is the first of its kind
@@ -58,9 +69,28 @@ class Stop:
             self._timer.cancel()
 
 
+def heeded() -> list[signal.Signals]:
+    """Return the signals to take notice of: all that ask for a stop in good order, SIGHUP unless `nohup` ignores it."""
+    return [number for number in ORDERLY if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN]
+
+
+def leave_lost_terminal() -> None:
+    """Let output go nowhere where it went to a terminal that is gone: writing there fails, and is not worth a run."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            descriptor = stream.fileno()
+            if not stat.S_ISCHR(os.fstat(descriptor).st_mode) or os.isatty(descriptor):
+                continue
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
+        except (AttributeError, OSError, ValueError):  # closed, or no file at all
+            continue
+
+
 @contextmanager
 def watch_signals() -> Iterator[Stop]:
-    """Take notice of SIGTERM and SIGINT instead of dying of them, while the block runs.
+    """Take notice of SIGTERM, SIGINT and SIGHUP instead of dying of them, while the block runs.
 
     Outside the main thread signals cannot be watched, and nothing is changed.
     """
@@ -70,7 +100,7 @@ def watch_signals() -> Iterator[Stop]:
         return
     ours, theirs = socket.socketpair()
     theirs.setblocking(False)
-    before = {number: signal.signal(number, lambda *_: None) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.signal(number, lambda *_: None) for number in heeded()}
     descriptor = signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
 
     def watch() -> None:

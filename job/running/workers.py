@@ -180,7 +180,8 @@ class WorkerPool:
 
 
 def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to everybody; the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends them to everybody; the parent decides
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     prefer_to_be_killed()
     _end_with_parent()

@@ -40,7 +40,7 @@ class Ldp:
         own = {
             "LDP_STORAGE_URL": self.url,
             "LDP_SCRATCH_DIR": str(self.directory / "scratch"),
-            "LDP_TEST_FIT_LOG": str(self.directory / "fits"),
+            "TEST_FIT_LOG": str(self.directory / "fits"),
             "PYTHONPATH": str(ROOT),
             **self.environment,
             **environment,

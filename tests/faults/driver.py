@@ -23,6 +23,6 @@ def tell_fits(path: str) -> None:
 if __name__ == "__main__":
     from job.cli import run
 
-    if "LDP_TEST_FIT_LOG" in os.environ:
-        tell_fits(os.environ["LDP_TEST_FIT_LOG"])
+    if "TEST_FIT_LOG" in os.environ:
+        tell_fits(os.environ["TEST_FIT_LOG"])
     run()

@@ -44,6 +44,7 @@ class Weather:
         self.rng = random.Random(seed)
         self.unavailable = self.reset = self.truncate = self.drop_answer = 0.0
         self.latency_s = 0.0
+        self.refusal: tuple[str, int] | None = None
         self.counts: Counter[str] = Counter()
 
     def kind(self) -> str:
@@ -77,6 +78,10 @@ class _Proxy(BaseHTTPRequestHandler):
         self.weather.counts[kind] += 1
         self.weather.counts["requests"] += 1
         time.sleep(self.weather.latency_s)
+        if self.weather.refusal is not None:
+            code, status = self.weather.refusal
+            self._answer(status, {}, refusal_body(code))
+            return
         if kind == "unavailable":
             self._answer(503, {}, b"<Error><Code>SlowDown</Code></Error>")
             return
@@ -123,6 +128,37 @@ class _Proxy(BaseHTTPRequestHandler):
 
 
 _HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
+
+
+def refusal_body(code: str, region: str = "") -> bytes:
+    """Return what S3 says where it refuses."""
+    where = f"<Region>{region}</Region>" if region else ""
+    return (
+        f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code><Message>The words of {code}.</Message>'
+        f"{where}<RequestId>1</RequestId></Error>"
+    ).encode()
+
+
+def refuses(code: str, status: int, region: str = "") -> type[BaseHTTPRequestHandler]:
+    """Return a handler that answers every request as S3 does where it refuses; as there, a HEAD's answer is empty."""
+    body = refusal_body(code, region)
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.send_response(status)
+            self.send_header("Content-Type", "application/xml")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_PUT = do_POST = do_DELETE = do_HEAD = do_GET
+
+    return Handler
 
 
 class MetadataService:

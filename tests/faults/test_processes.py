@@ -143,42 +143,66 @@ def small_disk(tmp_path: Path) -> Path:
     subprocess.run(["umount", "-l", str(place)], check=True)
 
 
-@pytest.mark.parametrize("trouble", ["full", "read-only"])
-def test_a_disk_that_fills_up_or_turns_read_only_is_waited_for(
-    trouble: str, make_ldp: Callable[..., Ldp], small_disk: Path, expected: dict[str, str]
+def test_a_disk_that_fills_up_is_waited_for(
+    make_ldp: Callable[..., Ldp], small_disk: Path, expected: dict[str, str]
 ) -> None:
-    filler = small_disk / "filler"
-
-    def begin() -> None:
-        if trouble == "read-only":
-            subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
-        else:
-            with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
-                while True:
-                    file.write(bytes(4096))
-
-    def end() -> None:
-        if trouble == "read-only":
-            subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
-        else:
-            filler.unlink()
-
     ldp = make_ldp(str(small_disk))
     process = ldp.start(*RUN, "--jobs", "1")
     while not ldp.fits():
         assert process.poll() is None
         time.sleep(0.01)
-    begin()
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(4096))
     assert process.stderr is not None
     said = ""
     while "storage_away" not in said:
         line = process.stderr.readline()
         assert line, said
         said += line
-    end()
+    filler.unlink()
     said += process.communicate(timeout=120)[1]
     assert process.returncode == 0, said
     assert "storage_back" in said
+    assert ldp.digests() == expected
+
+
+def test_a_disk_that_turns_read_only_ends_the_run_at_once_and_the_next_run_goes_on(
+    make_ldp: Callable[..., Ldp], small_disk: Path, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(str(small_disk))
+    process = ldp.start(*RUN, "--jobs", "1")
+    while not ldp.fits():
+        assert process.poll() is None
+        time.sleep(0.01)
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    said = process.communicate(timeout=120)[1]  # far from the ten minutes of patience with a storage that is away
+    assert process.returncode == 1, said
+    assert "storage_away" not in said
+    assert "The file system is read-only" in said
+    subprocess.run(["mount", "-o", "remount,rw", str(small_disk)], check=True)
+    assert ldp.run(*RUN)[0] == 0
+    assert ldp.digests() == expected
+
+
+@pytest.mark.parametrize("refusal", [("AccessDenied", 403), ("NoSuchBucket", 404), ("ExpiredToken", 400)])
+def test_what_is_refused_in_the_middle_of_a_run_ends_it_at_once_and_the_next_run_goes_on(
+    refusal: tuple[str, int], make_ldp: Callable[..., Ldp], s3_url: str, s3_endpoint: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather()
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        process = ldp.start(*RUN, "--jobs", "1", AWS_ENDPOINT_URL=endpoint)
+        while not ldp.fits():
+            assert process.poll() is None
+            time.sleep(0.01)
+        weather.refusal = refusal
+        said = process.communicate(timeout=120)[1]
+    assert process.returncode == 1, said
+    assert "storage_away" not in said
+    assert refusal[0] in said
+    assert ldp.run(*RUN)[0] == 0
     assert ldp.digests() == expected
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from job.settings import unknown_variables
 from stacks.images import content_tag
 from tests.stacks.synthesis import Synthesized, synthesize
 
@@ -91,6 +92,8 @@ def test_the_environment_of_a_job(
             "LDP_USE_GPU": use_gpu,
             "LDP_N_JOBS": workers,
         }
+        # A job whose environment has an unknown LDP_* variable ends at once.
+        assert unknown_variables(environment(definition(synthesized, kind, dataset))) == []
 
 
 def test_what_a_job_reserves_follows_the_settings() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,25 +11,6 @@ from job.cli import main
 from tests.specs import DIVERGING, TINY
 
 SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
-
-
-@pytest.fixture
-def ldp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]):  # type: ignore[no-untyped-def]
-    """Run ``ldp`` in a fresh directory and return (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["ldp", *arguments])
-        try:
-            main()
-            code = 0
-        except SystemExit as end:
-            code = int(end.code or 0)
-        out = capsys.readouterr()
-        return code, out.out, out.err
-
-    return run
 
 
 def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -169,6 +149,17 @@ def test_a_fault_of_ours_is_told_as_such(ldp, monkeypatch: pytest.MonkeyPatch) -
     assert code == 1
     assert "unforeseen ZeroDivisionError" in err
     assert "--debug" in err
+
+
+def test_a_native_librarys_panic_is_no_traceback(ldp, monkeypatch: pytest.MonkeyPatch) -> None:  # type: ignore[no-untyped-def]
+    def panic(_: object) -> None:
+        raise type("PanicException", (BaseException,), {})("called `Option::unwrap()` on a `None` value")
+
+    monkeypatch.setattr("job.cli.data.print_json", panic)
+    code, _, err = ldp("data", "list", "--json")
+    assert code == 1
+    assert "a native library gave up: PanicException" in err
+    assert "Traceback" not in err
 
 
 def test_a_command_that_begins_with_ldp_is_understood(ldp) -> None:  # type: ignore[no-untyped-def]

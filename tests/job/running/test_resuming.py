@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.console import Console
-from job.errors import ResultInvalid, StorageError, UsageError
+from job.errors import ResultInvalid, StorageError, StorageRefused, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, read_attempts, summarise_attempts
 from job.planning.items import items_of
@@ -136,6 +136,37 @@ def test_a_storage_that_never_answered_is_told_at_once() -> None:
     storage.away = True
     with pytest.raises(StorageError, match="away"):
         Outbox(Console.silent(), Clock(), give_up_s=600).send("a", storage.write("a"))
+
+
+def test_a_write_that_is_refused_for_good_ends_it_at_once_and_the_others_are_made_first() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    storage.away = True
+    box.send("a", storage.write("a"))
+
+    def refused() -> None:
+        raise StorageRefused("AccessDenied", "ask for it")
+
+    box.send("refused", refused)
+    box.send("b", storage.write("b"))
+    storage.away = False
+    with pytest.raises(StorageRefused, match="AccessDenied"):
+        box.pump(now=True)
+    assert storage.taken == ["first", "a", "b"]
+    assert len(box) == 0
+
+
+def test_a_question_that_is_refused_for_good_is_not_asked_again() -> None:
+    clock, storage = Clock(), Storage()
+    asked = []
+
+    def question() -> None:
+        asked.append(1)
+        raise StorageRefused("NoSuchBucket", "make it")
+
+    with pytest.raises(StorageRefused, match="NoSuchBucket"):
+        patiently(question, outbox(clock, storage), lambda _: None)
+    assert asked == [1]
 
 
 def test_a_question_is_asked_until_it_is_answered() -> None:

@@ -1,8 +1,4 @@
-"""The only door to files and object storage: a local directory, memory, S3 or what else obstore opens.
-
-A key means the same under a directory and under ``s3://bucket/prefix``. Whatever is written appears whole or not at
-all: a reader never sees half an object, and a failed write leaves nothing behind.
-"""
+"""Objects under one root, wherever that is."""
 
 from __future__ import annotations
 
@@ -14,91 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
-from urllib.parse import urlsplit
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
-from job.errors import LdpError, NoSpaceLeft, SettingInvalid, StorageError
+from job.address import parse_address
+from job.errors import LdpError, SettingInvalid, one_line
+from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
+from job.store.s3 import find_access
 
-# ── keys ────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def raw_keys(dataset: str) -> tuple[str, str]:
-    """Return where a dataset's raw file may lie: plain, and compressed with gzip."""
-    return f"data/raw/{dataset}.csv", f"data/raw/{dataset}.csv.gz"
-
-
-def sample_key(dataset: str) -> str:
-    """Return the key of the note that says which raw file is a synthetic sample."""
-    return f"data/raw/{dataset}.sample.json"
-
-
-def interim_key(dataset: str) -> str:
-    """Return the key of the cleaned, typed, still readable table."""
-    return f"data/interim/{dataset}.parquet"
-
-
-def features_key(dataset: str) -> str:
-    """Return the key of the float32 features."""
-    return f"data/processed/{dataset}_X.parquet"
-
-
-def target_key(dataset: str) -> str:
-    """Return the key of the target, with `group` and `time` where the dataset has them."""
-    return f"data/processed/{dataset}_y.parquet"
-
-
-EXECUTIONS = "executions"
-
-
-def manifest_key(execution: str) -> str:
-    """Return the key of what an execution was asked to do."""
-    return f"{EXECUTIONS}/{execution}/manifest.json"
-
-
-def binding_key(execution: str, dataset: str) -> str:
-    """Return the key of the fingerprint of the data that an execution runs on."""
-    return f"{EXECUTIONS}/{execution}/datasets/{dataset}.json"
-
-
-def results_prefix(execution: str) -> str:
-    """Return the prefix of an execution's results."""
-    return f"{EXECUTIONS}/{execution}/results/"
-
-
-def result_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
-    """Return the key of one finished unit."""
-    return f"{results_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.parquet"
-
-
-def failures_prefix(execution: str) -> str:
-    """Return the prefix of an execution's records of failed units."""
-    return f"{EXECUTIONS}/{execution}/failures/"
-
-
-def failure_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
-    """Return the key of the record of a unit that raised."""
-    return f"{failures_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.json"
-
-
-def progress_prefix(execution: str) -> str:
-    """Return the prefix of what is saved of units in flight."""
-    return f"{EXECUTIONS}/{execution}/progress/"
-
-
-def attempts_prefix(execution: str) -> str:
-    """Return the prefix of the records of an execution's attempts."""
-    return f"{EXECUTIONS}/{execution}/attempts/"
-
-
-def report_key(execution: str, name: str) -> str:
-    """Return the key of a file of an execution's report, such as ``tables/summary.csv``."""
-    return f"reports/{execution}/{name}"
-
-
-# ── the store ───────────────────────────────────────────────────────────────────────────────────────────────────────
+_OBJECT_NOT_FOUND = "Object at location"
 
 
 @dataclass(frozen=True)
@@ -122,12 +44,16 @@ class ObjectInfo:
 class Store:
     """Objects under one root.
 
-    Made by :meth:`Store.open`. Every method raises :class:`~job.errors.StorageError` where the storage refuses or
-    cannot be reached, and :class:`~job.errors.NoSpaceLeft` where it is full.
+    Made by :meth:`Store.open`. Every method raises :class:`~job.errors.StorageError` where the storage cannot be
+    reached or fails, :class:`~job.errors.StorageRefused` where it refuses and would refuse again, and
+    :class:`~job.errors.NoSpaceLeft` where it is full.
     """
 
-    def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None) -> None:
+    def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None, *, renews: bool = False) -> None:
         self._backend = backend
+        self._remote = not isinstance(backend, LocalStore | MemoryStore)
+        self._answered = False
+        self._renews = renews
         self._root = Path(str(backend.prefix)) if isinstance(backend, LocalStore) else None
         self._scratch_dir = scratch_dir
         self.url = url
@@ -139,9 +65,9 @@ class Store:
         Parameters
         ----------
         url : str
-            A path, or ``file://``, ``memory://``, ``s3://bucket/prefix`` or another URL that obstore opens. What a
-            cloud needs (region, endpoint, credentials) comes from its usual environment variables, such as
-            ``AWS_REGION`` and ``AWS_ENDPOINT_URL``.
+            A path, or a URL of a known scheme: see :func:`job.address.parse_address`. What a
+            cloud needs (region, endpoint, credentials) comes from its usual variables and files: for S3 see
+            :mod:`job.store.s3`.
         scratch_dir : pathlib.Path, optional
             Where large objects are gathered before they are sent; the system's temporary directory by default.
         retries : int
@@ -151,27 +77,31 @@ class Store:
         Raises
         ------
         SettingInvalid
-            Where `url` cannot be opened.
+            Where `url` cannot be opened, or the environment cannot be used with it.
         """
-        scheme = urlsplit(url).scheme
+        address = parse_address(url)
         try:
-            if len(scheme) < 2 or scheme == "file":  # a scheme of one letter is a Windows drive
-                path = Path(urlsplit(url).path if scheme == "file" else url).expanduser().absolute()
-                path.mkdir(parents=True, exist_ok=True)
-                return cls(LocalStore(path), str(path), scratch_dir)
-            if scheme == "memory":
-                return cls(MemoryStore(), url, scratch_dir)
+            if address.path is not None:
+                address.path.mkdir(parents=True, exist_ok=True)
+                return cls(LocalStore(address.path), str(address), scratch_dir)
+            if address.scheme == "memory":
+                return cls(MemoryStore(), "memory:///", scratch_dir)
             options: dict[str, Any] = {
                 "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
                 "client_options": {"connect_timeout": "5s", "timeout": "30s"},
             }
-            if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http://"):
-                options["client_options"]["allow_http"] = True
-            return cls(from_url(url, **options), url.rstrip("/"), scratch_dir)
+            if address.scheme != "s3":
+                return cls(from_url(str(address), **options), str(address), scratch_dir)
+            access = find_access()
+            options["client_options"]["allow_http"] = access.plain_http
+            backend = from_url(str(address), **access.options, **options)
+            return cls(backend, str(address), scratch_dir, renews=access.renews)
+        except LdpError:
+            raise
         except (BaseError, OSError, ValueError) as error:
             raise SettingInvalid(
-                f"the storage '{url}' cannot be opened: {_first_line(error)}",
-                "Set LDP_STORAGE_URL to a directory or to a URL such as s3://bucket/prefix.",
+                f"the storage '{address}' cannot be opened: {one_line(str(error).split('Debug source:')[0])}",
+                opening_remedy(error, address.scheme),
             ) from error
 
     def where(self, key: str) -> str:
@@ -187,7 +117,8 @@ class Store:
         with self._errors("read", key):
             try:
                 return bytes(obstore.get(self._backend, key).bytes())
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                self._missing(error, "read", key)
                 return None
 
     def info(self, key: str) -> ObjectInfo | None:
@@ -196,7 +127,13 @@ class Store:
             try:
                 meta = obstore.head(self._backend, key)
             except FileNotFoundError:
+                if self._remote and not self._answered:  # once it has answered, the bucket is there
+                    self._ask_why("look up", key)
                 return None
+            except BaseError as error:
+                if self._remote and hides_its_code(error):
+                    self._ask_why("look up", key)
+                raise
         return ObjectInfo(str(meta["path"]), int(meta["size"]), meta["last_modified"])
 
     def put(self, key: str, data: bytes) -> None:
@@ -282,26 +219,36 @@ class Store:
         with self._errors("delete", key):
             try:
                 obstore.delete(self._backend, key)
-            except FileNotFoundError:
-                return
+            except FileNotFoundError as error:
+                self._missing(error, "delete", key)
+
+    def _missing(self, error: FileNotFoundError, verb: str, key: str) -> None:
+        """Return where an object is missing, and raise where it is the bucket."""
+        if names_missing_bucket(error):
+            raise refusal(error, verb, self.where(key)) from error
+
+    def _ask_why(self, verb: str, key: str) -> None:
+        """Ask again with a request whose answer has a body: that to a HEAD never says why."""
+        try:
+            obstore.get_range(self._backend, key, start=0, length=1)
+        except FileNotFoundError as error:
+            self._missing(error, verb, key)
 
     @contextmanager
     def _errors(self, verb: str, key: str) -> Iterator[None]:
         try:
             yield
-        except (LdpError, FileNotFoundError):
+        except LdpError:
             raise
+        except FileNotFoundError as error:
+            if verb == "read" or not str(error).startswith(_OBJECT_NOT_FOUND):
+                self._missing(error, verb, key)
+                raise
+            raise refusal(error, verb, self.where(key)) from error
         except (BaseError, OSError) as error:
-            reason = _first_line(error)
-            if getattr(error, "errno", None) == 28 or "No space left" in reason or "os error 28" in reason:
-                raise NoSpaceLeft(
-                    f"no room to {verb} {self.where(key)}: {reason}", "Free some space, then run the command again."
-                ) from error
-            raise StorageError(
-                f"cannot {verb} {self.where(key)}: {reason}",
-                "Check that the storage is reachable and that you may do this there, then run the command again.",
-            ) from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise refusal(error, verb, self.where(key), renews=self._renews) from error
+        except BaseException as error:
+            if not is_panic(error):
+                raise
+            raise refusal(error, verb, self.where(key)) from error
+        self._answered = True

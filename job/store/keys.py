@@ -1,0 +1,76 @@
+"""Where everything lies: the keys of raw files, processed data, executions and reports."""
+
+from __future__ import annotations
+
+
+def raw_keys(dataset: str) -> tuple[str, str]:
+    """Return where a dataset's raw file may lie: plain, and compressed with gzip."""
+    return f"data/raw/{dataset}.csv", f"data/raw/{dataset}.csv.gz"
+
+
+def sample_key(dataset: str) -> str:
+    """Return the key of the note that says which raw file is a synthetic sample."""
+    return f"data/raw/{dataset}.sample.json"
+
+
+def interim_key(dataset: str) -> str:
+    """Return the key of the cleaned, typed, still readable table."""
+    return f"data/interim/{dataset}.parquet"
+
+
+def features_key(dataset: str) -> str:
+    """Return the key of the float32 features."""
+    return f"data/processed/{dataset}_X.parquet"
+
+
+def target_key(dataset: str) -> str:
+    """Return the key of the target, with `group` and `time` where the dataset has them."""
+    return f"data/processed/{dataset}_y.parquet"
+
+
+EXECUTIONS = "executions"
+
+
+def manifest_key(execution: str) -> str:
+    """Return the key of what an execution was asked to do."""
+    return f"{EXECUTIONS}/{execution}/manifest.json"
+
+
+def binding_key(execution: str, dataset: str) -> str:
+    """Return the key of the fingerprint of the data that an execution runs on."""
+    return f"{EXECUTIONS}/{execution}/datasets/{dataset}.json"
+
+
+def results_prefix(execution: str) -> str:
+    """Return the prefix of an execution's results."""
+    return f"{EXECUTIONS}/{execution}/results/"
+
+
+def result_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
+    """Return the key of one finished unit."""
+    return f"{results_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.parquet"
+
+
+def failures_prefix(execution: str) -> str:
+    """Return the prefix of an execution's records of failed units."""
+    return f"{EXECUTIONS}/{execution}/failures/"
+
+
+def failure_key(execution: str, dataset: str, model: str, technique: str, seed: int) -> str:
+    """Return the key of the record of a unit that raised."""
+    return f"{failures_prefix(execution)}{dataset}/{model}/{technique}/seed_{seed}.json"
+
+
+def progress_prefix(execution: str) -> str:
+    """Return the prefix of what is saved of units in flight."""
+    return f"{EXECUTIONS}/{execution}/progress/"
+
+
+def attempts_prefix(execution: str) -> str:
+    """Return the prefix of the records of an execution's attempts."""
+    return f"{EXECUTIONS}/{execution}/attempts/"
+
+
+def report_key(execution: str, name: str) -> str:
+    """Return the key of a file of an execution's report, such as ``tables/summary.csv``."""
+    return f"reports/{execution}/{name}"

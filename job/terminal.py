@@ -1,0 +1,54 @@
+"""Output that a terminal's encoding does not have: spelled with what it has, never a reason to stop."""
+
+from __future__ import annotations
+
+import codecs
+import io
+import unicodedata
+from typing import IO
+
+_HANDLER = "ldp.spelled"
+_SPELLED = {
+    "–": "-", "—": "-", "‐": "-", "−": "-", "±": "+/-", "×": "x", "·": "*", "…": "...", "≤": "<=", "≥": ">=", "≈": "~",
+    "→": "->", "Δ": "d", "‘": "'", "’": "'", "“": '"', "”": '"', "„": '"', "ß": "ss", "æ": "ae", "ø": "o", "✓": "+",
+    "─": "-", "━": "-", "╸": "-", "╺": "-", "═": "=", "│": "|", "┃": "|", "║": "|",
+}  # fmt: skip
+
+
+def spelled(text: str, encoding: str | None) -> str:
+    """Return `text` with what `encoding` does not have spelled in ASCII, so that columns can be measured."""
+    try:
+        text.encode(encoding or "utf-8")
+    except UnicodeEncodeError:
+        codec = encoding or "utf-8"
+        return "".join(one if _has(codec, one) else _ascii(one) for one in text)
+    return text
+
+
+def degrade(stream: IO[str]) -> None:
+    """Make a text stream spell what its encoding does not have, instead of raising."""
+    codecs.register_error(_HANDLER, _spell)
+    if isinstance(stream, io.TextIOWrapper):
+        stream.reconfigure(errors=_HANDLER)
+
+
+def _spell(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_ascii(one) for one in error.object[error.start : error.end]), error.end
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        character.encode(encoding)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _ascii(character: str) -> str:
+    if character in _SPELLED:
+        return _SPELLED[character]
+    if "\u2500" <= character <= "\u257f":  # the lines of boxes: what is left are corners and crossings
+        return "+"
+    return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
