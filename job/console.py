@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
 from job.progress import BarProgress, LineProgress, Progress, bar_of
+from job.streams import Log
 
 Level = Literal["info", "warning", "error"]
 _STYLES: dict[Level, str] = {"info": "", "warning": "yellow", "error": "bold red"}
@@ -73,6 +74,15 @@ class Console:
             yield BarProgress(bar, what)
 
     def _say(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
+        log = self.stream if isinstance(self.stream, Log) else None
+        if log is not None and (left_out := log.left_out()):
+            words = f"nobody read the log for a while: {left_out} lines of it were left out"
+            self._write("warning", "log_left_out", words, {"lines": left_out})
+        # Warnings and errors wait for a reader who is slow; the rest may be left out.
+        with nullcontext() if log is None or level == "info" else log.insisting():
+            self._write(level, event, message, fields)
+
+    def _write(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
         if self.json:
             now = datetime.now(UTC).isoformat(timespec="milliseconds")
             record = {"time": now, "level": level, "event": event, "message": message, **fields}

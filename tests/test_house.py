@@ -27,6 +27,8 @@ FLOORS: tuple[frozenset[str], ...] = (
             "progress",
             "settings",
             "terminal",
+            "streams",
+            "signals",
             "address",
             "errors",
             "catalogue",
@@ -41,7 +43,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"raw", "processed"}),
 )
 # On the ground floor everybody may use what has no imports of its own but these.
-GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "control_groups"})
+GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "control_groups", "streams", "terminal"})
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

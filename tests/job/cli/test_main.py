@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from job.cli import main
 from tests.specs import DIVERGING, TINY
 
 SPEC = TINY.replace('"smote", ', "").replace("seeds = [1, 2]", "seeds = [1]")
