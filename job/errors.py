@@ -141,6 +141,18 @@ class NoSpaceLeft(StorageError):
     """The storage is full."""
 
 
+class ObjectTooLarge(LdpError, ValueError):
+    """A stored object that is larger than anything of its kind can be. It is not read."""
+
+
+class OutputLost(LdpError, RuntimeError):
+    """Standard output cannot be written."""
+
+
+class ReaderGone(OutputLost):
+    """Who read standard output has gone away."""
+
+
 class CloudNotInstalled(LdpError, ImportError):
     """``ldp cloud`` without what it needs."""
 

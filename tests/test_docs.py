@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from job.cli import app
+from job.cli.commands import app
 from job.settings import Settings
 from tests.stacks.synthesis import MAKE_VARIABLES
 from tests.test_house import FLOORS, ROOT
