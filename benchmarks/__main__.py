@@ -12,7 +12,11 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 # The order they run in: the quickest first.
-NAMES = tuple(name for name in ("startup", "scale", "workers", "process", "search") if (HERE / f"{name}.py").is_file())
+NAMES = tuple(
+    name
+    for name in ("startup", "durability", "scale", "workers", "process", "search")
+    if (HERE / f"{name}.py").is_file()
+)
 
 
 def main(arguments: list[str]) -> int:

@@ -3,8 +3,8 @@
     python -m benchmarks process [--rows N ...] [--rounds N] [--folder DIRECTORY] [--data FILE]
 
 The raw file is a synthetic one with the full header of 151 columns, uncompressed (``ldp data sample``, seed 1). With
-``--data``, it is the loans of a real file, again and again until there are enough: real rows are twice as long, since
-the sample leaves columns empty that nobody needs.
+``--data``, it is the loans of a real file, again and again until there are enough, each with an id of its own: real
+rows are twice as long, since the sample leaves columns empty that nobody needs.
 
 Every side is a process of its own and pays for its start. Ours is the command ``ldp data process``, with all that it
 promises: every needed cell is checked, the raw file's SHA-256 and the features' fingerprint are computed, and interim
@@ -25,7 +25,7 @@ from pathlib import Path
 
 from benchmarks.measure import Case, Claim, Measurement, Side, circumstances, compare, figure, publish, ratio
 from benchmarks.process_sides import SIDES, side
-from job.data.raw.blocks import FOOTER
+from job.data.raw.between import FOOTER
 
 ROWS = (100_000, 500_000, 2_260_000)
 PACKAGES = ("numpy", "pandas", "polars", "pyarrow")
@@ -47,19 +47,21 @@ def make_raw(folder: Path, rows: int, real: Path | None) -> Path:
 
 
 def repeat(real: Path, raw: Path, rows: int) -> None:
-    """Write so many of a file's loans, a line each, from the first again after the last."""
+    """Write so many of a file's loans, a line each, from the first again after the last, with ids of their own."""
     written = 0
     with raw.open("wb") as out:
         while written < rows:
             before = written
             with gzip.open(real) if real.suffix == ".gz" else real.open("rb") as lines:
                 header = next((line for line in lines if b"loan_amnt" in line), b"")
+                if not header.startswith((b"id,", b'"id",')):
+                    raise SystemExit(f"the first column of {real} is not id")
                 if not written:
                     out.write(header)
                 loans = (line.rstrip(b"\r\n") for line in lines if not FOOTER.match(line.decode("utf-8", "replace")))
                 for loan in itertools.islice((loan for loan in loans if loan), rows - written):
-                    out.write(loan + b"\n")
                     written += 1
+                    out.write(b"%d,%b\n" % (written, loan.split(b",", 1)[1]))
             if written == before:
                 raise SystemExit(f"{real} has no loans")
 

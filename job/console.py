@@ -9,11 +9,12 @@ import json
 import math
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from typing import IO, Any, Literal
 
 from job.progress import BarProgress, LineProgress, Progress, bar_of
+from job.streams import Log
 from job.terminal import harmless
 
 Level = Literal["info", "warning", "error"]
@@ -77,6 +78,15 @@ class Console:
             yield BarProgress(bar, what)
 
     def _say(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
+        log = self.stream if isinstance(self.stream, Log) else None
+        if log is not None and (left_out := log.left_out()):
+            words = f"nobody read the log for a while: {left_out} lines of it were left out"
+            self._write("warning", "log_left_out", words, {"lines": left_out})
+        # Warnings and errors wait for a reader who is slow; the rest may be left out.
+        with nullcontext() if log is None or level == "info" else log.insisting():
+            self._write(level, event, message, fields)
+
+    def _write(self, level: Level, event: str, message: str, fields: dict[str, Any]) -> None:
         if self.json:
             self.stream.write(_record(level, event, message, fields) + "\n")
             self.stream.flush()

@@ -105,6 +105,14 @@ class ExecutionMismatch(LdpError, ValueError):
     """An execution that was made from another spec, other data, other versions or another device."""
 
 
+class ManifestDamaged(ExecutionMismatch):
+    """A manifest that is empty or cut: it says nothing, and may be made again."""
+
+
+class BindingDamaged(ExecutionMismatch):
+    """A binding that is empty or cut: it says nothing, and may be made again."""
+
+
 class ResultInvalid(LdpError, ValueError):
     """A stored result that is damaged or is not a result at all."""
 
@@ -131,6 +139,18 @@ class StorageRefused(StorageError):
 
 class NoSpaceLeft(StorageError):
     """The storage is full."""
+
+
+class ObjectTooLarge(LdpError, ValueError):
+    """A stored object that is larger than anything of its kind can be. It is not read."""
+
+
+class OutputLost(LdpError, RuntimeError):
+    """Standard output cannot be written."""
+
+
+class ReaderGone(OutputLost):
+    """Who read standard output has gone away."""
 
 
 class CloudNotInstalled(LdpError, ImportError):

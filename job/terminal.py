@@ -7,7 +7,9 @@ repaint the screen or retitle the window, and characters that turn the direction
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
+import os
 import unicodedata
 from typing import IO
 
@@ -73,3 +75,10 @@ def _ascii(character: str) -> str:
     if "\u2500" <= character <= "\u257f":  # the lines of boxes: what is left are corners and crossings
         return "+"
     return unicodedata.normalize("NFKD", character).encode("ascii", "ignore").decode() or "?"
+
+
+def show_cursor(descriptor: int = 2) -> None:
+    """Bring a terminal's cursor back, which a progress bar hides, where the bar can no longer do so itself."""
+    if os.isatty(descriptor):
+        with contextlib.suppress(OSError):
+            os.write(descriptor, b"\x1b[?25h")

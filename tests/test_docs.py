@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import typer.main
 
-from job.cli import app
+from job.cli.commands import app
 from job.settings import Settings
 from tests.stacks.synthesis import MAKE_VARIABLES
 from tests.test_house import FLOORS, ROOT
@@ -125,7 +125,7 @@ def test_the_readme_describes_every_setting_in_its_table() -> None:
 
 
 def test_what_does_not_exist_would_be_noticed() -> None:
-    text = "`job/store.py`, job/shop.py, tests/test_house.py::test_no_such, `requirements-none.txt` and `job.shop.buy`"
+    text = "`app.py`, job/shop.py, tests/test_house.py::test_no_such, `requirements-none.txt` and `job.shop.buy`"
     assert {name for name in paths_in(text) if not is_there(name)} == {
         "job/shop.py",
         "tests/test_house.py::test_no_such",

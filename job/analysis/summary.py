@@ -13,8 +13,8 @@ from typing import Any
 from job.console import Console
 from job.errors import UsageError, did_you_mean, shown
 from job.executions.executions import Execution
+from job.executions.recovery import read_binding
 from job.executions.results import StoredResult
-from job.executions.status import read_binding
 from job.executions.verify import verify
 from job.metrics import METRIC_IDS
 from job.store import Store

@@ -1,57 +1,22 @@
-"""The ``ldp`` command: parses arguments, calls one function, prints. No logic, and no heavy import on the way."""
+"""The ``ldp`` command: parses arguments, calls one function, prints. No logic, and no heavy import on the way.
+
+Signals are watched before anything else is imported: importing takes a while, and the first process of a container
+does not even die of a signal that it does not handle.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import os
-import signal
 import sys
 import traceback
-from types import FrameType
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
-import typer
-
-from job.cli.analyze import app as analyze_app
-from job.cli.cloud import app as cloud_app
-from job.cli.data import app as data_app
-from job.cli.demo import demo
-from job.cli.experiment import app as experiment_app
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, SystemRefused
-from job.running.signals import heeded, leave_lost_terminal
-from job.terminal import degrade, harmless
-
-app = typer.Typer(
-    help="Loan-default experiments: which model and which technique against class imbalance detects defaulters best?",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
-app.add_typer(data_app, name="data")
-app.add_typer(experiment_app, name="experiment")
-app.add_typer(analyze_app, name="analyze")
-app.add_typer(cloud_app, name="cloud")
-app.command()(demo)
-
-
-def _show_version(wanted: bool) -> None:
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"ldp {version('ldp')}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
-    ] = False,
-    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks (anywhere on the command line).")] = False,
-) -> None:
-    """Loan-default experiments: which model and which technique against class imbalance detects defaulters best?"""
+from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, OutputLost, ReaderGone, SystemRefused
+from job.signals import Stop, Stopped, watch_signals
+from job.streams import open_streams
+from job.terminal import degrade, harmless, show_cursor
 
 
 def run() -> NoReturn:
@@ -61,45 +26,73 @@ def run() -> NoReturn:
     taken apart aborts the process (SIGABRT), and a run that had done everything would count as failed. By then all is
     written.
     """
-    code: int | str | None = EXIT_DONE
-    try:
-        main()
-    except SystemExit as end:
-        code = end.code
-    except BaseException:  # noqa: BLE001 - only with --debug
-        sys.stderr.write(harmless(traceback.format_exc(), keep="\n"))
-        code = EXIT_FAILED
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    os._exit(code if isinstance(code, int) else EXIT_DONE if code is None else EXIT_FAILED)
+    log = open_streams()
+    with watch_signals(_last_words) as stop:
+        try:
+            code = _run(stop)
+        except LdpError as error:  # only with --debug
+            sys.stderr.write(harmless(traceback.format_exc(), keep="\n"))
+            code = error.exit_code
+        except BaseException:  # noqa: BLE001 - only with --debug
+            sys.stderr.write(harmless(traceback.format_exc(), keep="\n"))
+            code = EXIT_FAILED
+        log.farewell()
+        os._exit(code)
 
 
 def main() -> None:
     """Run the command line; raises SystemExit with its exit code, where that is not 0."""
+    for stream in (sys.stdout, sys.stderr):
+        degrade(stream)
+    with watch_signals() as stop:
+        code = _run(stop)
+    if code != EXIT_DONE:
+        sys.exit(code)
+
+
+def _run(stop: Stop) -> int:
+    """Run the command line and return its exit code, which is that of a signal whatever became of its exception."""
     arguments = sys.argv[1:]
     if arguments[:1] == ["ldp"]:  # a container whose entry point is `ldp` is given the whole command by some
         del arguments[0]
     debug = "--debug" in arguments
-    for stream in (sys.stdout, sys.stderr):
-        degrade(stream)
-    for number in heeded():
-        signal.signal(number, _interrupt)
+    code = EXIT_DONE
+    failure: LdpError | None = None
     try:
-        app(args=[argument for argument in arguments if argument != "--debug"], prog_name="ldp")
-    except LdpError as error:
+        code = _call([argument for argument in arguments if argument != "--debug"], stop)
+        sys.stdout.flush()
+    except ReaderGone:  # it has seen enough
+        pass
+    except Stopped:
+        failure = stop.interrupted
+    except BaseException as error:
         if debug:
             raise
-        _tell(error)
-        sys.exit(error.exit_code)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(EXIT_DONE)
-    except BaseException as error:
-        if debug or isinstance(error, SystemExit | KeyboardInterrupt):
-            raise
-        _tell(_unforeseen(error))
-        sys.exit(EXIT_FAILED)
+        failure = error if isinstance(error, LdpError) else _unforeseen(error)
+    if stop() and not isinstance(failure, Interrupted):
+        failure = stop.interrupted
+    if failure is None:
+        return code
+    with contextlib.suppress(OutputLost, OSError):  # what was printed before comes first
+        sys.stdout.flush()
+    _tell(failure)
+    return failure.exit_code
+
+
+def _call(arguments: list[str], stop: Stop) -> int:
+    from job.cli.commands import app
+
+    try:
+        app(args=arguments, prog_name="ldp", obj=stop)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else EXIT_DONE if end.code is None else EXIT_FAILED
+    return EXIT_DONE
+
+
+def _last_words(stop: Stop) -> None:
+    """Say what a process says that has no time left."""
+    show_cursor()
+    _tell(stop.interrupted)
 
 
 _SHORT_OF = {
@@ -142,12 +135,3 @@ def _tell(error: LdpError) -> None:
     # Being stopped is no error: nobody needs to be woken.
     say = console.warning if isinstance(error, Interrupted) else console.error
     say("stopped" if isinstance(error, Interrupted) else "command_failed", error.what, remedy=error.remedy)
-
-
-def _interrupt(number: int, _frame: FrameType | None) -> None:
-    if number == signal.SIGHUP:  # of a terminal that goes away, the shell and the system each send one
-        signal.signal(number, signal.SIG_IGN)
-        leave_lost_terminal()
-    raise Interrupted(
-        f"stopped by {signal.Signals(number).name}", "Nothing is half-written; run the command again.", 128 + number
-    )

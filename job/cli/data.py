@@ -16,12 +16,13 @@ def list_datasets(json: JsonOption = False) -> None:
     """List the datasets, and what of each is there."""
     from job.catalogue import CATALOGUE
     from job.cli.tables import print_table
+    from job.data.raw.place import is_file
     from job.store import features_key, raw_keys, target_key
 
     context = open_context()
     found = []
     for entry in CATALOGUE:
-        raw = next((key for key in raw_keys(entry.id) if context.store.info(key)), None)
+        raw = next((key for key in raw_keys(entry.id) if is_file(context.store, key)), None)
         processed = all(context.store.info(key) for key in (features_key(entry.id), target_key(entry.id)))
         found.append(
             {"dataset": entry.id, "title": entry.title, "source": entry.source, "raw": raw, "processed": processed}

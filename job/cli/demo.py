@@ -13,7 +13,9 @@ SAMPLE_SEED = 1
 
 
 def demo(
-    dataset: Annotated[str, typer.Argument(help="Which dataset.")] = "taiwan_credit", jobs: JobsOption = None
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="Which dataset.")] = "taiwan_credit",
+    jobs: JobsOption = None,
 ) -> None:
     """Try it: sample data unless data/raw has a real file, features, the quick spec, the comparison."""
     from job.cli.analyze import summarise_and_print
@@ -24,5 +26,5 @@ def demo(
     context, device = begin()
     write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
     process(context.store, dataset, context.console)
-    execution = run_and_report(context, device, "quick", [dataset], jobs)
+    execution = run_and_report(context, device, ctx.obj, "quick", [dataset], jobs)
     summarise_and_print(context, execution)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -17,7 +19,8 @@ from job.cli.context import (
     open_context,
     print_json,
 )
-from job.errors import EXIT_FAILED, UsageError
+from job.errors import EXIT_FAILED, OutputLost, UsageError
+from job.signals import Stop
 
 app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
 
@@ -66,6 +69,7 @@ def _duration(hours: float) -> str:
 
 @app.command()
 def run(
+    ctx: typer.Context,
     spec: SpecOption = None,
     only_dataset: DatasetsOption = None,
     jobs: JobsOption = None,
@@ -83,12 +87,13 @@ def run(
     """Run what is missing of an experiment: resumes where it was stopped, however it was."""
     if execution_id is not None and skip_resume:
         raise UsageError("--skip-resume and --execution-id contradict each other", "Give one of them.")
-    run_and_report(*begin(use_gpu), spec, only_dataset, jobs, execution_id, skip_resume, shard)
+    run_and_report(*begin(use_gpu), ctx.obj, spec, only_dataset, jobs, execution_id, skip_resume, shard)
 
 
 def run_and_report(
     context: Context,
     device: Device,
+    stop: Stop,
     spec: str | None,
     only_dataset: list[str] | None = None,
     jobs: int | None = None,
@@ -102,7 +107,7 @@ def run_and_report(
     from job.planning.shards import parse_shard, shard_from_environment
     from job.planning.spec import read_spec
     from job.running.processes import Options
-    from job.running.runner import run_experiment
+    from job.running.runner import Means, run_experiment
 
     chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
     report = run_experiment(
@@ -121,14 +126,17 @@ def run_and_report(
         only=tuple(only_dataset or ()),
         execution_id=execution_id,
         skip_resume=skip_resume,
+        means=Means(signals=stop.polled),
     )
     counts = {"finished": report.finished, "present": report.present, "total": report.wanted}
     if report.failures:
-        print_table(
-            f"{len(report.failures)} units of {report.execution.id} failed",
-            [("unit", False), ("why", False)],
-            report.failures.items(),
-        )
+        with suppress(OutputLost):  # each was told when it failed
+            print_table(
+                f"{len(report.failures)} units of {report.execution.id} failed",
+                [("unit", False), ("why", False)],
+                report.failures.items(),
+            )
+            sys.stdout.flush()
         context.console.error(
             "execution_failed",
             f"{report.execution.id}: {report.present} of {report.wanted} units done; run the same command to try the "
@@ -202,13 +210,11 @@ def status(
         ],
     )  # fmt: skip
     outlook = found.outlook
+    work = f"{outlook.share:.0%} of the work" + (" on data that were there" if outlook.total < found.total else "")
     if outlook.running:
-        print_line(
-            f"{outlook.share:.0%} of the work, about {duration(outlook.eta_s)} left; "
-            f"running {', '.join(outlook.running)}"
-        )
+        print_line(f"{work}, about {duration(outlook.eta_s)} left; running {', '.join(outlook.running)}")
     elif not found.complete:
-        print_line(f"{outlook.share:.0%} of the work; nothing is running")
+        print_line(f"{work}; nothing is running")
     attempts = found.attempts
     print_line(
         f"{attempts.attempts} attempts: {attempts.running} running, {attempts.interrupted} interrupted, "

@@ -17,16 +17,18 @@ from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data.datasets.dataset import DerivedFile
 from job.data.datasets.registry import dataset, source_of
+from job.data.findings import findings, key_findings
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
-from job.data.raw.rawfile import find_raw, read_raw, require_raw
-from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
+from job.data.raw.keys import without_repeats
+from job.data.raw.place import find_raw, require_raw
+from job.data.raw.rawfile import read_raw
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound
 from job.records import read_object
 from job.store import Store, features_key, interim_key, sample_key, target_key
 
 # Raised whenever the same raw file gives other features.
-PROCESSING_VERSION = 1
+PROCESSING_VERSION = 2
 LEAST_ROWS_OF_A_CLASS = 2
-MOST_LEVELS_TOLD = 10
 SAMPLE_ROWS = 20_000
 
 
@@ -65,13 +67,16 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
         if standing is not None:
             return ProcessReport(standing, up_to_date=True)
     key = require_raw(store, name, source_of(name))
-    raw = read_raw(store, key, definition.columns)
+    raw = read_raw(store, key, definition.columns, definition.key)
     # Of the bytes that were read: should the file change meanwhile, the next run sees another and processes it anew.
     raw_sha256 = raw.sha256
-    raw.parts.reverse()
+    key_name = definition.key.name if definition.key is not None else None
+    repeats = without_repeats(raw, key_name)
+    del raw
+    repeats.parts.reverse()
     parts = []
-    while raw.parts:  # each part is let go of when it is through
-        parts.append(definition.derive(raw.parts.pop()))
+    while repeats.parts:  # each part is let go of when it is through
+        parts.append(definition.derive(repeats.parts.pop()))
     derived = DerivedFile(tuple(parts))
     target = derived.target
     _check_classes(store.where(key), target)
@@ -86,8 +91,12 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
         synthetic=_is_sample(store, name, raw_sha256),
     )
     _write(store, name, derived, info)
-    _report(store, console, info, derived)
-    return ProcessReport(info, up_to_date=False, dropped=derived.dropped)
+    repeated = {f"a repeated {key_name}": repeats.dropped} if repeats.dropped else {}
+    dropped = {**repeated, **derived.dropped}
+    for finding in (*key_findings(name, key_name, repeats), *findings(name, derived)):
+        console.warning(finding.event, finding.message, **finding.fields)
+    _report(store, console, info, dropped)
+    return ProcessReport(info, up_to_date=False, dropped=dropped)
 
 
 def process_present(store: Store, console: Console, *, force: bool = False) -> list[ProcessReport]:
@@ -185,44 +194,20 @@ def _encodings(table: Any) -> dict[str, Any]:
     }
 
 
-def _report(store: Store, console: Console, info: ProcessedInfo, derived: DerivedFile) -> None:
-    for column, levels in derived.unknown.items():
-        commonest = sorted(levels.items(), key=lambda item: (-item[1], item[0]))
-        for level, count in commonest[:MOST_LEVELS_TOLD]:
-            what = (
-                f"{count:,} cells are empty"
-                if not level
-                else f"{count:,} cells have the undeclared level {shown(level)}"
-            )
-            console.warning(
-                "unknown_level",
-                f"{info.dataset}, column {column}: {what}, counted as none of the declared levels; correct the raw "
-                "file if that is not meant",
-                column=column,
-                cell=level,
-                count=count,
-            )
-        if len(levels) > MOST_LEVELS_TOLD:
-            console.warning(
-                "unknown_levels",
-                f"{info.dataset}, column {column}: {len(levels) - MOST_LEVELS_TOLD:,} more undeclared levels; "
-                "is it the right column?",
-                column=column,
-                levels=len(levels),
-            )
-    for reason, count in derived.dropped.items():
+def _report(store: Store, console: Console, info: ProcessedInfo, dropped: Mapping[str, int]) -> None:
+    for reason, count in dropped.items():
         console.detail("rows_dropped", f"{count:,} rows with {reason} are left out", reason=reason, count=count)
-    dropped = sum(derived.dropped.values())
+    left_out = sum(dropped.values())
     console.info(
         "processed",
         f"processed {info.dataset}: {info.rows:,} rows, {info.features} features, default rate "
-        f"{info.default_rate:.4f}" + (f"; {dropped:,} rows left out" if dropped else "")
+        f"{info.default_rate:.4f}" + (f"; {left_out:,} rows left out" if left_out else "")
         + (" (synthetic sample)" if info.synthetic else ""),
         dataset=info.dataset,
         rows=info.rows,
         features=info.features,
         default_rate=info.default_rate,
-        dropped=dict(derived.dropped),
+        dropped=dict(dropped),
         fingerprint=info.fingerprint,
         path=store.where(features_key(info.dataset)),
     )  # fmt: skip

@@ -18,7 +18,16 @@ from typing import Any, get_args
 
 from job.arrays import Device
 from job.data.processed import MOST_FEATURES, MOST_ROWS
-from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
+from job.errors import (
+    BindingDamaged,
+    ExecutionMismatch,
+    ExecutionNotFound,
+    ManifestDamaged,
+    SpecInvalid,
+    UsageError,
+    did_you_mean,
+    shown,
+)
 from job.planning.spec import Spec, spec_from_mapping
 from job.records import Malformed, mapping, read_object, text, text_or_none, whole
 from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
@@ -34,6 +43,7 @@ _PACKAGES = {
     "lightgbm": ("lightgbm",),
     "xgboost": ("xgboost", "xgboost-cpu"),
 }
+_REBUILT = "Run the command that started the execution again: this is made again, and the results that stand are kept."
 _NUMBER = re.compile(r"[1-9][0-9]{0,8}")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -130,7 +140,7 @@ def load_execution(store: Store, execution_id: str) -> Execution:
     ExecutionNotFound
         Where there is none of that id.
     ExecutionMismatch
-        Where the manifest cannot be read.
+        Where the manifest cannot be used; :class:`~job.errors.ManifestDamaged` where it is empty or cut.
     """
     data = store.get(manifest_key(check_id(execution_id)))
     if data is None:
@@ -175,17 +185,24 @@ def create(store: Store, identity: Identity, execution_id: str) -> tuple[Executi
     ------
     ExecutionMismatch
         Where the one that stands there has another identity.
+    ManifestDamaged
+        Where its manifest is empty or cut.
     """
     key = manifest_key(check_id(execution_id))
-    # The token tells our own write from the equal one of a worker that starts at the same moment.
-    creation = {"time": datetime.now(UTC).isoformat(timespec="microseconds"), "token": uuid.uuid4().hex}
-    manifest = {"id": execution_id, "created": creation, **identity.content()}
-    mine = (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
+    mine = encode_manifest(identity, execution_id)
     standing = store.put_if_absent(key, mine)
     if standing == mine:
         return Execution(execution_id, identity), True
     check_identity(execution_id, _parse(standing, store.where(key)), identity)
     return Execution(execution_id, identity), False
+
+
+def encode_manifest(identity: Identity, execution_id: str) -> bytes:
+    """Return the bytes of the manifest of an execution that is created now."""
+    # The token tells our own write from the equal one of a worker that starts at the same moment.
+    creation = {"time": datetime.now(UTC).isoformat(timespec="microseconds"), "token": uuid.uuid4().hex}
+    manifest = {"id": execution_id, "created": creation, **identity.content()}
+    return (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
 
 
 def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> None:
@@ -227,10 +244,21 @@ def differences(standing: Identity, wanted: Identity) -> list[str]:
 
 
 def bind(store: Store, execution: Execution, dataset: str, fingerprint: str, facts: dict[str, Any]) -> str:
-    """Bind an execution to a dataset's fingerprint where it is not bound yet, and return what it is bound to."""
+    """Bind an execution to a dataset's fingerprint where it is not bound yet, and return what it is bound to.
+
+    Raises
+    ------
+    BindingDamaged
+        Where what stands there is empty or cut.
+    """
     key = binding_key(execution.id, dataset)
-    mine = (json.dumps({"fingerprint": fingerprint, **facts}, sort_keys=True, indent=1) + "\n").encode()
-    return str(_binding(store.put_if_absent(key, mine), store.where(key))["fingerprint"])
+    standing = store.put_if_absent(key, encode_binding(fingerprint, facts))
+    return str(_binding(standing, store.where(key))["fingerprint"])
+
+
+def encode_binding(fingerprint: str, facts: dict[str, Any]) -> bytes:
+    """Return the bytes of a binding."""
+    return (json.dumps({"fingerprint": fingerprint, **facts}, sort_keys=True, indent=1) + "\n").encode()
 
 
 def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | None:
@@ -238,8 +266,10 @@ def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | 
 
     Raises
     ------
+    BindingDamaged
+        Where what stands there is empty or cut.
     ExecutionMismatch
-        Where what stands there cannot be read.
+        Where it is whole and something else.
     """
     key = binding_key(execution.id, dataset)
     data = store.get(key)
@@ -282,9 +312,22 @@ def _binding(data: bytes, where: str) -> dict[str, Any]:
             raise Malformed("its synthetic is neither true nor false")
         return found
     except ValueError as error:
+        if _is_cut(data):
+            raise BindingDamaged(f"{where} cannot be read: it is empty or cut", _REBUILT) from error
         raise ExecutionMismatch(
             f"{where} cannot be read: {error}", "Start another execution with --skip-resume."
         ) from error
+
+
+def _is_cut(data: bytes) -> bool:
+    """Tell whether bytes are no JSON at all, as a power cut leaves them; what is JSON was written so."""
+    try:
+        json.loads(data)
+    except RecursionError:
+        return False
+    except ValueError:
+        return True
+    return False
 
 
 def _parse(data: bytes, where: str) -> Identity:
@@ -299,6 +342,8 @@ def _parse(data: bytes, where: str) -> Identity:
             spec, device, {name: text(versions, name) for name in versions}, whole(raw, "protocol"), kernels
         )
     except ValueError as error:
+        if _is_cut(data):
+            raise ManifestDamaged(f"the manifest {where} cannot be read: it is empty or cut", _REBUILT) from error
         reason = error.what if isinstance(error, SpecInvalid) else str(error)
         raise ExecutionMismatch(
             f"the manifest {where} cannot be read: {reason}",

@@ -106,7 +106,8 @@ def read_heading(store: Store, execution_id: str) -> Heading:
         return Heading(execution_id, text(mapping(raw, "spec"), "name"), moment(text(mapping(raw, "created"), "time")))
     except ValueError as error:
         raise ExecutionNotFound(
-            f"the manifest {store.where(key)} cannot be read: {error}", "Delete it, or see what changed it."
+            f"the manifest {store.where(key)} cannot be read: {error}",
+            "Run the command that started it again, which mends a manifest that was cut; or delete it.",
         ) from error
 
 

@@ -9,17 +9,16 @@ from job.arrays import Device
 from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data.processed import ProcessedInfo
-from job.errors import DatasetNotFound, ExecutionMismatch, ExecutionNotFound, shown
+from job.errors import DatasetNotFound, ExecutionMismatch, ExecutionNotFound, ManifestDamaged, shown
 from job.executions.earlier import tell_of_earlier
 from job.executions.executions import (
     Execution,
     Identity,
-    bind,
-    create,
     create_next,
     current_execution,
     load_execution,
 )
+from job.executions.recovery import bind_or_rebuild, create_or_rebuild
 from job.planning.spec import Spec
 from job.store import Store
 
@@ -36,7 +35,7 @@ def find_spec(store: Store, execution_id: str | None, default: Spec) -> Spec:
         return default
     try:
         spec = load_execution(store, execution_id).spec
-    except ExecutionNotFound:
+    except (ExecutionNotFound, ManifestDamaged):
         return default
     for name in spec.datasets:
         if name not in DATASET_IDS:
@@ -69,8 +68,8 @@ def resolve(
     """
     identity = Identity.here(spec, device)
     if execution_id is not None:
-        execution, _ = create(store, identity, execution_id)
-        changed = _bind_all(store, execution, datasets)
+        execution, _ = create_or_rebuild(store, identity, execution_id, console)
+        changed = _bind_all(store, execution, datasets, console)
         if changed:
             raise ExecutionMismatch(
                 f"the execution {execution.id} was made from other data: {', '.join(changed)}",
@@ -79,14 +78,14 @@ def resolve(
         return execution
     if skip_resume:
         execution = create_next(store, identity)
-        _bind_all(store, execution, datasets)
+        _bind_all(store, execution, datasets, console)
         return execution
     current = current_execution(store, identity)
     number = int(current.id.removeprefix(identity.stem)) if current else 1
     while True:
         # Workers that find the same thing at the same moment join the same execution.
-        execution, created = create(store, identity, f"{identity.stem}{number}")
-        changed = _bind_all(store, execution, datasets)
+        execution, created = create_or_rebuild(store, identity, f"{identity.stem}{number}", console)
+        changed = _bind_all(store, execution, datasets, console)
         if not changed:
             if not created:
                 console.detail("execution_resumed", f"resuming {execution.id}", execution=execution.id)
@@ -102,11 +101,11 @@ def resolve(
         number += 1
 
 
-def _bind_all(store: Store, execution: Execution, datasets: Mapping[str, ProcessedInfo]) -> list[str]:
+def _bind_all(store: Store, execution: Execution, datasets: Mapping[str, ProcessedInfo], console: Console) -> list[str]:
     """Bind every dataset and return those that the execution is bound to in another form already."""
     changed = []
     for name, info in datasets.items():
         facts: dict[str, Any] = {"rows": info.rows, "features": info.features, "synthetic": info.synthetic}
-        if bind(store, execution, name, info.fingerprint, facts) != info.fingerprint:
+        if bind_or_rebuild(store, execution, name, info.fingerprint, facts, console) != info.fingerprint:
             changed.append(name)
     return changed

@@ -11,9 +11,10 @@ from job.console import Console
 from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, one_line, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
-from job.executions.executions import Execution, bound, load_execution, present_results
+from job.executions.executions import Execution, load_execution, present_results
 from job.executions.headings import read_heading, read_headings
 from job.executions.outlook import execution_outlook
+from job.executions.recovery import read_binding
 from job.progress import Outlook
 from job.records import read_object, text
 from job.store import Store, failures_prefix
@@ -156,18 +157,6 @@ def choose_execution(
     others = sorted({heading.spec for heading in headings.found} - {spec_name})
     near = f"{did_you_mean(spec_name, others)} Or start" if spec_name and others else "Start"
     raise ExecutionNotFound(f"there is no execution{of_spec} in {store.url}", f"{near} one with `ldp experiment run`.")
-
-
-def read_binding(
-    store: Store, execution: Execution, dataset: str, console: Console | None = None
-) -> dict[str, Any] | None:
-    """Return what an execution knows of a dataset; None too where that cannot be read, which `console` is told."""
-    try:
-        return bound(store, execution, dataset)
-    except ExecutionMismatch as error:
-        if console is not None:
-            console.warning("binding_unreadable", f"{error.what}: left out", execution=execution.id, dataset=dataset)
-        return None
 
 
 def _error(record: bytes | None) -> str:

@@ -11,8 +11,8 @@ from typing import Any
 from job.errors import ResultInvalid
 from job.executions.executions import Execution
 from job.executions.provenance import differing, plain, provenance
+from job.executions.recovery import read_binding
 from job.executions.results import StoredResult, decode, mismatch
-from job.executions.status import read_binding
 from job.planning.searches import Searches
 from job.store import Store
 from job.training.unit import Unit

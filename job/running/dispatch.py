@@ -9,9 +9,9 @@ from job.console import Console
 from job.running.flight import Begun, Failed, FitMade, Flight, Made, News, Task
 from job.running.outbox import Outbox
 from job.running.processes import Pool
-from job.running.signals import Stop
 from job.running.track import Track
 from job.running.workers import Note, Outcome
+from job.signals import Stop
 from job.training.unit import Unit
 
 

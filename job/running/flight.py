@@ -278,14 +278,15 @@ class Flight:
         data = checkpoints.encode(unit, self._fingerprints[unit.dataset], entry.fits)
         entry.unsaved, entry.saved_at = 0, self._clock()
         self._with_checkpoint.add(unit)
-        self._outbox.send(key, lambda: self._store.put(key, data))
+        # What a power cut takes of checkpoints and signs of life costs fits that are made again.
+        self._outbox.send(key, lambda: self._store.put(key, data, durable=False))
 
     def _sign(self, end: End | None) -> None:
         self._alive_at = self._clock()
         outlook = None if self._outlook is None else self._outlook().as_json()
         self._attempt = self._attempt.now(self.finished, end, outlook)
         key, data = self._attempt.key(self._execution.id), self._attempt.encode()
-        self._outbox.send(key, lambda: self._store.put(key, data))
+        self._outbox.send(key, lambda: self._store.put(key, data, durable=False))
 
     def _failure_key(self, unit: Unit) -> str:
         return failure_key(self._execution.id, unit.dataset, unit.model, unit.technique, unit.seed)

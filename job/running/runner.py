@@ -31,8 +31,8 @@ from job.running.flight import Flight, Task
 from job.running.notice import metadata_endpoint, watch_notices
 from job.running.outbox import Outbox, patiently
 from job.running.processes import Options, Pool, Processes
-from job.running.signals import FLUSH_S, Stop, watch_signals
 from job.running.track import Track
+from job.signals import FLUSH_S, Stop, polled_signals
 from job.store import Store, failures_prefix
 from job.training.unit import Unit
 
@@ -42,7 +42,7 @@ class Means:
     """What the runner works with, so that tests can put something else in its place."""
 
     pool: Callable[..., AbstractContextManager[Pool]] = Processes
-    signals: Callable[[], AbstractContextManager[Stop]] = watch_signals
+    signals: Callable[[], AbstractContextManager[Stop]] = polled_signals
     clock: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 

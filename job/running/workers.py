@@ -21,6 +21,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
+from job.terminal import show_cursor
 from job.training.kernels import numeric_environment
 
 _POLL_S = 0.25
@@ -214,6 +215,7 @@ def _end_with_parent() -> None:
 
     def watch() -> None:
         wait([parent.sentinel])
+        show_cursor()  # a parent that was killed could not
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

@@ -76,9 +76,11 @@ _SYSTEM_REMEDIES = {
     errno.ENOTDIR: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.EEXIST: "A file stands where a directory has to be: move it away, or correct LDP_STORAGE_URL.",
     errno.EISDIR: "A directory stands where a file has to be: move it away, or correct LDP_STORAGE_URL.",
+    errno.ENXIO: "A pipe, a socket or a device stands where a file has to be: move it away.",
+    errno.ELOOP: "A link that leads nowhere stands where a file has to be: move it away, or bring back what it leads "
+    "to.",
     errno.EMFILE: "This process may not open more files: allow it more (`ulimit -n 1024`), then run the command again.",
     errno.ENFILE: "The machine has too many open files: end what is not needed, then run the command again.",
-    errno.ELOOP: "Links there lead in a circle: remove them, or correct LDP_STORAGE_URL.",
     errno.ENAMETOOLONG: "Choose a place with a shorter path.",
 }
 _WAITING = "Check that the storage is reachable and that you may do this there, then run the command again."
@@ -197,7 +199,8 @@ def _by_system(error: BaseException, text: str) -> _Answer | None:
         return _Answer(_first_line(error), "Free some space, then run the command again.", NoSpaceLeft)
     if number is None or number not in _SYSTEM_REMEDIES:
         return None
-    return _Answer(_first_line(error), _SYSTEM_REMEDIES[number], StorageRefused)
+    reason = getattr(error, "strerror", None) or _first_line(error)  # the path is named already
+    return _Answer(reason, _SYSTEM_REMEDIES[number], StorageRefused)
 
 
 def _credentials(text: str) -> _Answer | None:

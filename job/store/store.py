@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
-from obstore.store import LocalStore, MemoryStore, from_url
+from obstore.store import MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, SettingInvalid, masked, one_line
+from job.errors import LdpError, SettingInvalid, StorageRefused, masked, one_line
+from job.store.directory import Directory
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
 from job.store.spool import spool_file
 
 _OBJECT_NOT_FOUND = "Object at location"
+_MOST_TRIES = 5  # of creating what is taken, and gone again when it is read
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class Store:
 
     def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None, *, renews: bool = False) -> None:
         self._backend = backend
-        self._remote = not isinstance(backend, LocalStore | MemoryStore)
+        self._directory = backend if isinstance(backend, Directory) else None
+        self._remote = not isinstance(backend, Directory | MemoryStore)
         self._answered = False
         self._renews = renews
-        self._root = Path(str(backend.prefix)) if isinstance(backend, LocalStore) else None
         self._scratch_dir = scratch_dir
         self.url = url
 
@@ -82,8 +84,7 @@ class Store:
         address = parse_address(url)
         try:
             if address.path is not None:
-                address.path.mkdir(parents=True, exist_ok=True)
-                return cls(LocalStore(address.path), str(address), scratch_dir)
+                return cls(Directory(address.path), str(address), scratch_dir)
             if address.scheme == "memory":
                 return cls(MemoryStore(), "memory:///", scratch_dir)
             options: dict[str, Any] = {
@@ -110,11 +111,13 @@ class Store:
 
     def local_path(self, key: str) -> Path | None:
         """Return the file that `key` is, where the store is a directory."""
-        return None if self._root is None else self._root / key
+        return None if self._directory is None else self._directory.root / key
 
     def get(self, key: str) -> bytes | None:
         """Return an object's bytes, or None where there is none."""
         with self._errors("read", key):
+            if self._directory is not None:
+                return self._directory.read(key)
             try:
                 return bytes(obstore.get(self._backend, key).bytes())
             except FileNotFoundError as error:
@@ -124,6 +127,9 @@ class Store:
     def info(self, key: str) -> ObjectInfo | None:
         """Return an object's size and time, or None where there is none."""
         with self._errors("look up", key):
+            if self._directory is not None:
+                status = self._directory.stat(key)
+                return None if status is None else _local_info(key, status)
             try:
                 meta = obstore.head(self._backend, key)
             except FileNotFoundError:
@@ -136,10 +142,21 @@ class Store:
                 raise
         return ObjectInfo(str(meta["path"]), int(meta["size"]), meta["last_modified"])
 
-    def put(self, key: str, data: bytes) -> None:
-        """Write an object, replacing what stood there in one step."""
+    def put(self, key: str, data: bytes, *, durable: bool = True) -> None:
+        """Write an object, replacing what stood there in one step.
+
+        Parameters
+        ----------
+        durable : bool
+            Whether it must outlast a power cut from now on. What can be made again need not: it may then be lost, or
+            be there and cut. Object storage keeps everything that it has taken.
+        """
         with self._errors("write", key):
-            obstore.put(self._backend, key, data)
+            if self._directory is None:
+                obstore.put(self._backend, key, data)
+                return
+            with self._directory.writer(key, durable=durable) as file:
+                file.write(data)
 
     def put_if_absent(self, key: str, data: bytes) -> bytes:
         """Write an object unless the key is taken, and return the bytes that now stand there.
@@ -149,35 +166,38 @@ class Store:
         all get the same bytes.
         """
         with self._errors("write", key):
-            while True:
+            for _ in range(_MOST_TRIES):
                 try:
-                    obstore.put(self._backend, key, data, mode="create")
+                    self._create(key, data)
                     return data
-                except AlreadyExistsError:
+                except (AlreadyExistsError, FileExistsError):
                     standing = self.get(key)
                 if standing is not None:  # else: deleted since; try again
                     return standing
+            raise StorageRefused(
+                f"cannot write {self.where(key)}: the name is taken, and nothing can be read there",
+                "Look at what stands there, and move it away; then run the command again.",
+            )
+
+    def _create(self, key: str, data: bytes) -> None:
+        if self._directory is None:
+            obstore.put(self._backend, key, data, mode="create")
+            return
+        with self._directory.writer(key, create=True) as file:
+            file.write(data)
 
     @contextmanager
     def writer(self, key: str) -> Iterator[BinaryIO]:
         """Open a file to write a large object into; it appears under `key` when the block ends without an error."""
-        path = self.local_path(key)
         with self._errors("write", key):
-            if path is not None:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # LocalStore hides names that end so: its own unfinished writes have them too.
-                staged = path.with_name(f"{path.name}#{os.getpid()}")
-                try:
-                    with staged.open("wb") as file:
-                        yield file
-                    staged.replace(path)
-                finally:
-                    staged.unlink(missing_ok=True)
-            else:
-                with spool_file(self._scratch_dir) as spool:
-                    yield cast("BinaryIO", spool)
-                    spool.flush()
-                    obstore.put(self._backend, key, Path(spool.name))
+            if self._directory is not None:
+                with self._directory.writer(key) as file:
+                    yield file
+                return
+            with spool_file(self._scratch_dir) as spool:
+                yield cast("BinaryIO", spool)
+                spool.flush()
+                obstore.put(self._backend, key, Path(spool.name))
 
     @contextmanager
     def reader(self, key: str) -> Iterator[BinaryIO]:
@@ -188,11 +208,10 @@ class Store:
         FileNotFoundError
             Where there is none.
         """
-        path = self.local_path(key)
-        if path is not None:
-            with self._errors("read", key):
-                file = path.open("rb")
-            with file:
+        if self._directory is not None:
+            with ExitStack() as opened:
+                with self._errors("read", key):
+                    file = opened.enter_context(self._directory.open(key))
                 yield file
             return
         with self._errors("read", key), spool_file(self._scratch_dir) as spool:
@@ -204,6 +223,10 @@ class Store:
     def objects(self, prefix: str) -> Iterator[ObjectInfo]:
         """Yield what lies under `prefix` (which ends in ``/``), in no particular order."""
         with self._errors("list", prefix):
+            if self._directory is not None:
+                for key, status in self._directory.walk(prefix):
+                    yield _local_info(key, status)
+                return
             for batch in obstore.list(self._backend, prefix):
                 for meta in batch:
                     yield ObjectInfo(str(meta["path"]), int(meta["size"]), meta["last_modified"])
@@ -211,12 +234,17 @@ class Store:
     def children(self, prefix: str) -> list[str]:
         """Return the sorted names that stand directly under `prefix` and have objects below them."""
         with self._errors("list", prefix):
+            if self._directory is not None:
+                return self._directory.children(prefix)
             listing = obstore.list_with_delimiter(self._backend, prefix)
         return sorted(str(path).rstrip("/").rsplit("/", 1)[-1] for path in listing["common_prefixes"])
 
     def delete(self, key: str) -> None:
         """Delete an object; nothing happens where there is none."""
         with self._errors("delete", key):
+            if self._directory is not None:
+                self._directory.delete(key)
+                return
             try:
                 obstore.delete(self._backend, key)
             except FileNotFoundError as error:
@@ -252,3 +280,7 @@ class Store:
                 raise
             raise refusal(error, verb, self.where(key)) from error
         self._answered = True
+
+
+def _local_info(key: str, status: os.stat_result) -> ObjectInfo:
+    return ObjectInfo(key, status.st_size, datetime.fromtimestamp(status.st_mtime, UTC))

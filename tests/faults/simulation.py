@@ -23,8 +23,8 @@ from job.planning.spec import Spec, parse_spec
 from job.running.flight import FitMade, Made, Task
 from job.running.processes import Options
 from job.running.runner import Means, RunReport, run_experiment
-from job.running.signals import Stop
 from job.running.workers import Note, Outcome
+from job.signals import Stop
 from job.store import Store
 from job.training.candidates import candidates
 from job.training.search import Fit, Place

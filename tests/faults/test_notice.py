@@ -207,7 +207,7 @@ def test_nothing_is_asked_outside_ec2(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_signal_after_a_notice_does_not_end_the_process_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from job.running.signals import Stop
+    from job.signals import Stop
 
     exits: list[int] = []
     monkeypatch.setattr("os._exit", exits.append)

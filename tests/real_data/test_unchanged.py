@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import shutil
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 
 from job.console import Console
 from job.data.processing import process
+from job.executions.executions import Identity
 from job.planning.spec import read_spec
 from job.running.processes import Options
 from job.running.runner import run_experiment
 from job.store import Store
+from job.training.candidates import ModelName
+from job.training.techniques import Technique
 from tests.conftest import REAL_FILES
 from tests.real_data.unchanged import KERNELS, content_of, differing, recorded
 
@@ -43,4 +47,31 @@ def test_the_quick_spec_has_the_ids_fingerprints_and_results_that_were_written_d
     assert report.execution.id == expected["execution"]
     found = content_of(store, report.execution)
     assert sorted(found) == sorted(expected["units"])
+    assert not differing(found, expected["units"])
+
+
+# What of the study takes a minute or two: seconds for each unit of the logistic model, half a minute for each other.
+SAMPLE: dict[ModelName, tuple[Technique, ...]] = {
+    "logistic_regression": ("baseline", "random_under_sampling", "smote", "smote_tomek", "cost_sensitive"),
+    "random_forest": ("random_under_sampling",),
+    "mlp": ("baseline",),
+}
+
+
+def test_the_thesis_spec_has_its_id_and_a_sample_of_its_results_is_what_was_written_down(
+    real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that was written down: run the spec, then ``python -m tests.real_data.unchanged EXECUTION``."""
+    for name, value in KERNELS.items():
+        monkeypatch.setenv(name, value)
+    store, console, expected = processed(real_data, tmp_path), Console.silent(), recorded("thesis")
+    thesis = read_spec("thesis")
+    assert expected["execution"].startswith(Identity.here(thesis, "cpu").stem)
+    models = {model: dataclasses.replace(thesis.models[model], techniques=SAMPLE[model]) for model in SAMPLE}
+    sample = dataclasses.replace(thesis, datasets=("taiwan_credit",), seeds=(1,), models=models)
+    assert process(store, "taiwan_credit", console).info.fingerprint == expected["fingerprints"]["taiwan_credit"]
+    report = run_experiment(store, sample, device="cpu", console=console, options=Options(2, tmp_path / "scratch"))
+    found = content_of(store, report.execution)
+    assert len(found) == 7
+    assert set(found) <= set(expected["units"])
     assert not differing(found, expected["units"])

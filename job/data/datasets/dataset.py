@@ -10,6 +10,7 @@ import numpy as np
 
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
+from job.data.raw.columns import LARGEST_NUMBER
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
@@ -108,6 +109,8 @@ class Dataset:
     sample : callable
         From a number of rows and a seed to raw columns, block by block: names to lists of cells. Columns of `header`
         that a block lacks are empty.
+    key : RawColumn or None
+        What tells the rows of a raw file apart.
     """
 
     id: str
@@ -115,6 +118,7 @@ class Dataset:
     columns: tuple[RawColumn, ...]
     derive: Callable[[RawTable], Derived]
     sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
+    key: RawColumn | None = None
 
 
 def one_hot(column: str, cells: Categories, levels: tuple[str, ...]) -> tuple[dict[str, Array], dict[str, int]]:
@@ -139,8 +143,8 @@ def one_hot(column: str, cells: Categories, levels: tuple[str, ...]) -> tuple[di
 
 
 def float32(values: Array) -> Array:
-    """Return values as float32, with what is not finite or too large as missing."""
-    with np.errstate(over="ignore"):
+    """Return values as float32, with what is not finite or larger than :data:`LARGEST_NUMBER` as missing."""
+    with np.errstate(over="ignore", invalid="ignore"):
         narrow = values.astype(np.float32)
-    narrow[~np.isfinite(narrow)] = np.nan
+        narrow[~(np.abs(narrow) <= LARGEST_NUMBER)] = np.nan
     return narrow

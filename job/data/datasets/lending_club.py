@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,10 @@ STATUSES = {
     **{policy + status: 2 for policy in OUTSIDE_POLICY for status in (*FINISHED, *UNFINISHED)},
 }
 DAYS_PER_MONTH = 30.4375
+# From Lending Club's first loans to the end of its platform for private lenders.
+ISSUED = (date(2007, 1, 1), date(2020, 12, 31))
+# No borrower has older ones; one behind its loan is refused as such, whatever the century.
+CREDIT_LINES = (date(1900, 1, 1), date(2099, 12, 31))
 HEADER = tuple(
     """
     id member_id loan_amnt funded_amnt funded_amnt_inv term int_rate installment grade sub_grade emp_title emp_length
@@ -80,11 +85,8 @@ def derive(raw: RawTable) -> Derived:
     )
     rows = np.flatnonzero(status < 2)
     values = {name: numbers(raw, name)[rows] for name in NUMBERS}
-    issued, earliest = months(raw, "issue_d"), months(raw, "earliest_cr_line")[rows]
-    undated = np.isnat(issued) & (status < 2)
-    if undated.any():
-        raw.refuse(int(undated.argmax()), "issue_d", "", "is no date, and every loan has one", "Correct the cell.")
-    issued = issued[rows]
+    issued, earliest = _dates(raw, status < 2)
+    issued, earliest = issued[rows], earliest[rows]
     values["emp_length"] = _years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     values |= _ratios(values)
@@ -95,7 +97,7 @@ def derive(raw: RawTable) -> Derived:
     named: dict[str, Any] = {}
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
-        cells: Categories = categories(raw, name, missing=("", "n/a", "N/A")).take(rows)
+        cells: Categories = categories(raw, name).take(rows)
         encoded, strange = one_hot(name, cells, levels)
         features |= encoded
         named[name] = cells.texts()
@@ -106,6 +108,33 @@ def derive(raw: RawTable) -> Derived:
     dropped = {f"loan_status {name}": count for name, count in found.counts().items() if name and STATUSES[name] == 2}
     interim = {"issue_d": issued, "earliest_cr_line": earliest, **values, **named, "target": target}
     return Derived(interim, features, target, time=issued, dropped=dropped, unknown=unknown)
+
+
+def _dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
+    """Return when each loan was issued and when the first credit line was opened, as datetime64[D].
+
+    Raises
+    ------
+    RawFileInvalid
+        Naming the line of a date that cannot be.
+    """
+    issued = months(raw, "issue_d", *ISSUED)
+    earliest = months(raw, "earliest_cr_line", *CREDIT_LINES)
+    undated = finished & np.isnat(issued)
+    if undated.any():
+        raw.refuse(int(undated.argmax()), "issue_d", "", "is no date, and every loan has one", "Correct the cell.")
+    later = finished & (earliest > issued)
+    if later.any():
+        row = int(later.argmax())
+        raw.refuse(
+            row,
+            "earliest_cr_line",
+            raw.texts("earliest_cr_line").at(row),
+            f"cannot be: the credit line opens after the loan, whose issue_d is {raw.texts('issue_d').at(row)}",
+            "Take the dates from the original file; saving it again may have put years such as 65 into the wrong "
+            "century.",
+        )
+    return issued, earliest
 
 
 def _ratios(values: Mapping[str, Array]) -> dict[str, Array]:
@@ -247,4 +276,5 @@ LENDING_CLUB = Dataset(
     ),
     derive,
     sample,
+    RawColumn("id"),
 )

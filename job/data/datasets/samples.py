@@ -18,7 +18,7 @@ from pyarrow import csv as pa_csv
 from job.console import Console
 from job.data.datasets.dataset import Dataset
 from job.data.datasets.registry import dataset
-from job.data.raw.rawfile import find_raw
+from job.data.raw.place import find_raw, is_file
 from job.errors import AlreadyThere, UsageError
 from job.store import Store, raw_keys, sample_key
 
@@ -32,6 +32,8 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
     ------
     AlreadyThere
         Where there is a raw file and `force` is not set.
+    RawFileInvalid
+        Where what lies there is no file.
     UsageError
         Where `rows` is out of bounds.
     """
@@ -39,7 +41,7 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
     if not LEAST_ROWS <= rows <= MOST_ROWS:
         raise UsageError(f"{rows:,} rows cannot be made", f"Ask for {LEAST_ROWS:,} to {MOST_ROWS:,}.")
     plain, compressed = raw_keys(name)
-    standing = [key for key in (plain, compressed) if store.info(key) is not None]
+    standing = [key for key in (plain, compressed) if is_file(store, key)]
     if standing and not force:
         raise AlreadyThere(
             f"there is a raw file already: {store.where(standing[0])}", "Add --force to replace it, or keep it."

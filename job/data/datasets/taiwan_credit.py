@@ -96,13 +96,20 @@ def sample(rows: int, seed: int) -> Iterator[Mapping[str, Any]]:
     yield columns
 
 
+# UCI's own distribution calls the columns X1 to X23 and Y, in this order.
+CODES = {name: f"X{i}" for i, name in enumerate(HEADER[1:-1], 1)}
+
 TAIWAN_CREDIT = Dataset(
     "taiwan_credit",
     HEADER,
     (
-        *(RawColumn(name, ("PAY_1",) if name == "PAY_0" else (), number=True) for name in (*NUMBERS, *LEVELS)),
-        RawColumn(TARGET, ("default payment next month", "default")),
+        *(
+            RawColumn(name, ("PAY_1",) if name == "PAY_0" else (), number=True, codes=(CODES[name],))
+            for name in (*NUMBERS, *LEVELS)
+        ),
+        RawColumn(TARGET, ("default payment next month", "default"), codes=("Y", "class")),
     ),
     derive,
     sample,
+    RawColumn("ID"),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -12,16 +12,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from job.data.raw.blocks import LARGEST_NUMBER, MISSING_NUMBERS
+from job.data.raw.columns import LARGEST_NUMBER
+from job.data.raw.dates import date_of, out_of_bounds, why_no_date
+from job.data.raw.missing import MISSING
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
-MISSING_TEXTS = ("", "n/a", "N/A")
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
-_MONTHS = {
-    name: i + 1
-    for i, name in enumerate(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"])
-}
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_PERCENT = "[\\s\u00a0\u202f]*%$"
 
 
 def numbers(raw: RawTable, column: str) -> Array:
@@ -41,31 +39,33 @@ def numbers(raw: RawTable, column: str) -> Array:
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     """Convert cells that are not all plain; `first` is the row of the first of them."""
-    missing = pc.is_in(cells, pa.array(MISSING_NUMBERS))
+    missing = pc.is_in(cells, pa.array(MISSING))
     known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
     if pc.any(pc.ends_with(known, "%")).as_py():
-        known = pc.replace_substring_regex(known, "%$", "")
+        known = pc.replace_substring_regex(known, _PERCENT, "")
     try:
         values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
     except pa.ArrowInvalid:
-        values = _one_by_one(raw, column, cells, missing, first)
+        values = _one_by_one(raw, column, cells, known, first)
     wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
     if wrong.any():
         at = int(wrong.argmax())
-        problem = "is not a number that can be used"
-        raw.refuse(first + at, column, cells[at].as_py(), problem, "Correct or empty the cell.")
+        beyond = f": it is beyond {LARGEST_NUMBER:g}" if np.isfinite(values[at]) else ""
+        problem = f"is not a number that can be used{beyond}"
+        remedy = "Correct the cell, or empty it where it stands for a missing value."
+        raw.refuse(first + at, column, cells[at].as_py(), problem, remedy)
     return values
 
 
-def _one_by_one(raw: RawTable, column: str, cells: Any, missing: Any, first: int) -> Array:
+def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) -> Array:
     """Convert cells that pyarrow's parser did not take, such as ``+5``, or name the first that is no number."""
     values = np.full(len(cells), np.nan)
-    for i, (cell, absent) in enumerate(zip(cells.to_pylist(), missing.to_pylist(), strict=True)):
-        if absent:
+    for i, cell in enumerate(known.to_pylist()):
+        if cell is None:
             continue
         if not _NUMBER.fullmatch(cell):
-            raw.refuse(first + i, column, cell, "is not a number", "Correct or empty the cell.")
-        values[i] = float(cell.rstrip("%"))
+            raw.refuse(first + i, column, cells[i].as_py(), "is not a number", "Correct or empty the cell.")
+        values[i] = float(cell)
     return values
 
 
@@ -91,10 +91,10 @@ class Categories:
         return {(None if i == 0 else self.values[i - 1]): int(n) for i, n in enumerate(found) if n}
 
 
-def categories(raw: RawTable, column: str, missing: Sequence[str] = MISSING_TEXTS) -> Categories:
+def categories(raw: RawTable, column: str) -> Categories:
     """Return a column as categories."""
     cells = raw.texts(column)
-    order = sorted(set(cells.values) - set(missing))
+    order = sorted(set(cells.values) - set(MISSING))
     place = {value: i for i, value in enumerate(order)}
     to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
     return Categories(to_code[cells.codes], tuple(order))
@@ -108,41 +108,35 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
     RawFileInvalid
         Naming the line of the first cell that the mapping lacks.
     """
-    found = categories(raw, column, missing=())
+    found = raw.texts(column)
     codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8)[found.codes]
     if (codes < 0).any():
         row = int((codes < 0).argmax())
-        raw.refuse(row, column, found.values[found.codes[row]], problem, remedy)
+        raw.refuse(row, column, found.at(row), problem, remedy)
     return codes
 
 
-def months(raw: RawTable, column: str) -> Array:
-    """Return a column of dates such as ``Dec-2015`` or ``2015-12-01`` as datetime64[D], missing cells as NaT.
+def months(raw: RawTable, column: str, first: date, last: date) -> Array:
+    """Return a column of dates as datetime64[D], missing cells as NaT; a month counts as its first day.
+
+    What :func:`job.data.raw.dates.date_of` reads is read.
+
+    Parameters
+    ----------
+    first, last : datetime.date
+        Between which the dates must lie.
 
     Raises
     ------
     RawFileInvalid
-        Naming the line of a cell that is no such date. Two-digit years are refused: they would have to be guessed.
+        Naming the line of a cell that is no such date.
     """
     found = categories(raw, column)
     days = []
     for i, value in enumerate(found.values):
-        day = _month(value)
-        if day is None:
+        day = date_of(value)
+        if day is None or not first <= day <= last:
             row = int((found.codes == i).argmax())
-            raw.refuse(row, column, value, "is not a month", "Write it as Dec-2015 or 2015-12-01.")
+            raw.refuse(row, column, value, *(why_no_date(value) if day is None else out_of_bounds(first, last)))
         days.append(np.datetime64(day, "D"))
     return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]
-
-
-def _month(text: str) -> date | None:
-    named = re.fullmatch(r"([A-Za-z]{3})-(\d{4})", text)
-    plain = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text)
-    try:
-        if named:
-            return date(int(named[2]), _MONTHS[named[1].lower()], 1)
-        if plain:
-            return date(int(plain[1]), int(plain[2]), int(plain[3]))
-    except (KeyError, ValueError):
-        pass
-    return None

@@ -5,23 +5,21 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from job.data.raw.between import Between, plain
+from job.data.raw.notcsv import check_is_text
 from job.errors import RawFileInvalid
 
 HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
 HEADER_WITHIN = 6  # records: a title line or two may stand before the header
-_NOT_CSV: tuple[tuple[bytes, str], ...] = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"PAR1", "a Parquet file"),
-    (b"%PDF", "a PDF document"),
-    (b"\xff\xfe", "UTF-16 text"),
-    (b"\xfe\xff", "UTF-16 text"),
-    (b"BZh", "a bzip2 file"),
-    (b"\xfd7zXZ", "an xz file"),
-    (b"\x28\xb5\x2f\xfd", "a Zstandard file"),
+_SEPARATORS = (
+    (";", "semicolons"),
+    ("\t", "tabs"),
+    ("|", "vertical bars"),
+    (" ", "blanks"),
+    (",", "commas within quotation marks"),
 )
 
 
@@ -37,11 +35,15 @@ class RawColumn:
         Other names in the wild. Case, blanks, dots and underscores do not count.
     number : bool
         Whether its cells are numbers; else they are names, of which there are few.
+    codes : tuple of str
+        Names without a meaning, such as ``X5``, which another column may have as well. They count where the file has
+        the column under no other name; a column of numbers moreover only where all of them go by their codes.
     """
 
     name: str
     aliases: tuple[str, ...] = ()
     number: bool = False
+    codes: tuple[str, ...] = ()
 
     def spellings(self) -> set[str]:
         """Return the names it goes by, normalised."""
@@ -61,22 +63,50 @@ class Header:
     ----------
     offset : int
         Bytes before the first data row.
+    line : int
+        On which the header begins.
     lines : int
         Lines before the first data row.
     width : int
         How many columns there are.
     positions : dict of str to int
         Of the needed columns, by the dataset's names.
+    between : Between
+        What may stand between the rows.
+    key : int or None
+        The position of the column that tells the rows apart, where there is one.
     """
 
     offset: int
+    line: int
     lines: int
     width: int
     positions: Mapping[str, int]
+    between: Between
+    key: int | None
 
 
-def find_header(head: bytes, columns: Sequence[RawColumn], where: str) -> Header:
+@dataclass(frozen=True)
+class _Record:
+    """A record that may be the header: its cells, the line it begins on, its lines, and what ends with it."""
+
+    cells: list[str]
+    line: int
+    text: str
+    lines: int
+    length: int
+
+    def matches(self, columns: Sequence[RawColumn]) -> dict[str, list[int]]:
+        return _positions(self.cells, columns)
+
+    def is_header(self, columns: Sequence[RawColumn]) -> bool:
+        return all(len(found) == 1 for found in self.matches(columns).values())
+
+
+def find_header(head: bytes, columns: Sequence[RawColumn], where: str, key: RawColumn | None = None) -> Header:
     """Find the header in the first bytes of a file; a title line or two may stand before it.
+
+    Of two headers, such as UCI's ``X1`` to ``Y`` above its names, the second is taken.
 
     Parameters
     ----------
@@ -86,13 +116,48 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str) -> Header
         Those that are needed.
     where : str
         The file, for messages.
+    key : RawColumn or None
+        The column that tells the rows apart; a file may lack it.
 
     Raises
     ------
     RawFileInvalid
         Where it is no CSV file, or lacks columns, or has one twice.
     """
-    _check_is_text(where, head)
+    check_is_text(where, head)
+    records: list[_Record] = []
+    try:
+        for record in _records(head):
+            if records and records[-1].is_header(columns) and not record.is_header(columns):
+                break
+            records.append(record)
+    except csv.Error as error:
+        if not records or not records[-1].is_header(columns):
+            raise RawFileInvalid(f"{where} is not a CSV file: {error}", "Put the file there as CSV.") from None
+    if not records or not records[-1].is_header(columns):
+        raise _bad_header(where, records, columns)
+    header, before = records[-1], records[:-1]
+    places = {name: found[0] for name, found in header.matches(columns).items()}
+    for other in before:
+        if other.is_header(columns) and other.matches(columns) != header.matches(columns):
+            raise RawFileInvalid(
+                f"{where} has two headers, in lines {other.line} and {header.line}, that name different columns alike",
+                "Remove the one that is wrong.",
+            )
+    width = len(header.cells)
+    between = Between(
+        tuple(header.cells),
+        places,
+        frozenset(line for record in before if (line := plain(record.text))),
+        tuple(tuple(record.cells) for record in records if len(record.cells) == width),
+    )
+    keys = _positions(header.cells, [key])[key.name] if key is not None else []
+    lines = header.line + header.lines - 1
+    return Header(header.length, header.line, lines, width, places, between, keys[0] if len(keys) == 1 else None)
+
+
+def _records(head: bytes) -> Iterator[_Record]:
+    """Yield the first records of a file."""
     mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
     # Bytes that are not UTF-8 survive the way to text and back, so that lengths stay true.
     text = io.StringIO(head[mark:].decode("utf-8", "surrogateescape"), newline="")
@@ -103,69 +168,64 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str) -> Header
             lines.append(line)
             yield line
 
-    best: list[str] | None = None
+    length, before = mark, 0
     reader = csv.reader(read_lines())
-    try:
-        for _ in range(HEADER_WITHIN):
-            record = next(reader, None)
-            if record is None:
-                break
-            matches = _positions(record, columns)
-            if all(len(found) == 1 for found in matches.values()):
-                offset = mark + sum(len(line.encode("utf-8", "surrogateescape")) for line in lines)
-                places = {name: found[0] for name, found in matches.items()}
-                return Header(offset, len(lines), len(record), places)
-            if best is None or _known(matches) > _known(_positions(best, columns)):
-                best = record
-    except csv.Error as error:
-        raise RawFileInvalid(f"{where} is not a CSV file: {error}", "Put the file there as CSV.") from None
-    raise _bad_header(where, best or [], columns)
+    for _ in range(HEADER_WITHIN):
+        cells = next(reader, None)
+        if cells is None:
+            return
+        whole = "".join(lines[before:])
+        length += len(whole.encode("utf-8", "surrogateescape"))
+        yield _Record(cells, before + 1, whole, len(lines) - before, length)
+        before = len(lines)
 
 
 def _positions(record: Sequence[str], columns: Sequence[RawColumn]) -> dict[str, list[int]]:
+    """Return the places of each column in a header; one that can be used has exactly one."""
     names: dict[str, list[int]] = {}
     for i, name in enumerate(record):
         names.setdefault(normal(name), []).append(i)
-    return {
-        column.name: [i for spelling in sorted(column.spellings()) for i in names.get(spelling, [])]
-        for column in columns
-    }
+
+    def places(spellings: Iterable[str]) -> list[int]:
+        return [i for spelling in sorted(spellings) for i in names.get(spelling, [])]
+
+    found = {column.name: places(column.spellings()) for column in columns}
+    coded = {column.name: places(map(normal, column.codes)) for column in columns}
+    numbers = [column.name for column in columns if column.number]
+    by_codes = all(coded[name] for name in numbers) and not any(found[name] for name in numbers)
+    usable = {column.name for column in columns if by_codes or not column.number}
+    return {name: places or (coded[name] if name in usable else []) for name, places in found.items()}
 
 
 def _known(matches: Mapping[str, list[int]]) -> int:
     return sum(bool(found) for found in matches.values())
 
 
-def _bad_header(where: str, record: Sequence[str], columns: Sequence[RawColumn]) -> RawFileInvalid:
-    matches = _positions(record, columns)
+def _bad_header(where: str, records: Sequence[_Record], columns: Sequence[RawColumn]) -> RawFileInvalid:
+    best = max(records, key=lambda record: _known(record.matches(columns)), default=None)
+    matches = best.matches(columns) if best is not None else _positions([], columns)
+    for record in records:
+        for separator, name in _SEPARATORS:
+            spread = [part.strip('"') for cell in record.cells for part in cell.split(separator)]
+            if _known(_positions(spread, columns)) > max(_known(matches), len(columns) // 2):
+                return RawFileInvalid(
+                    f"the columns of {where}, line {record.line}, are separated by {name}",
+                    "Save it with commas between the columns and points in the numbers.",
+                )
     twice = [name for name, found in matches.items() if len(found) > 1]
-    missing = [name for name, found in matches.items() if not found]
-    if twice:
-        return RawFileInvalid(f"{where} has more than one column {', '.join(twice)}", "Remove or rename the other one.")
-    for separator, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
-        spread = [part for cell in record for part in cell.split(separator)]
-        if _known(_positions(spread, columns)) > _known(matches):
-            return RawFileInvalid(f"the columns of {where} are separated by {name}", "Save it with commas.")
-    if len(missing) == len(columns):
+    missing = [column for column in columns if not matches[column.name]]
+    names = ", ".join(column.name for column in missing)
+    if best is None or len(missing) == len(columns):
         return RawFileInvalid(
-            f"{where} has no header with the columns of this dataset; missing are {', '.join(missing)}",
+            f"{where} has no header with the columns of this dataset in its first {HEADER_WITHIN} lines; missing are "
+            f"{names}",
             "Put the dataset's own CSV file there.",
         )
-    return RawFileInvalid(
-        f"{where} lacks the columns {', '.join(missing)}", "Put the whole file there, header included."
-    )
-
-
-def _check_is_text(where: str, head: bytes) -> None:
-    if not head.strip():
-        raise RawFileInvalid(f"{where} is empty", "Put the whole file there.")
-    kind = next((kind for magic, kind in _NOT_CSV if head.startswith(magic)), None)
-    start = head[:1000].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if kind is None and start.startswith((b"<!doctype", b"<html", b"<?xml", b"<head", b"<script")):
-        kind = "a web page, perhaps a log-in page"
-    if kind is None and start.startswith((b"{", b"[")):
-        kind = "JSON"
-    if kind is None and b"\0" in head:
-        kind = "a binary file"
-    if kind is not None:
-        raise RawFileInvalid(f"{where} is {kind}, not a CSV file", "Put the dataset there as CSV in UTF-8.")
+    if twice:
+        return RawFileInvalid(
+            f"{where}, line {best.line} has more than one column {', '.join(twice)}", "Remove or rename the other one."
+        )
+    remedy = "Older and shortened copies lack some: put a file there that has them"
+    if all(column.number for column in missing):
+        remedy += ", or add them with empty cells, which count as missing"
+    return RawFileInvalid(f"{where}, line {best.line} lacks the columns {names}", f"{remedy}.")

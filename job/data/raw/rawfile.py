@@ -6,34 +6,24 @@ second, slow pass with the standard library's reader find the line, so that the 
 
 from __future__ import annotations
 
-import codecs
-import csv
-import gzip
 import hashlib
-import io
-import zlib
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, NoReturn, cast
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from job.data.raw.blocks import (
-    FOOTER,
-    Cells,
-    Layout,
-    NumberPiece,
-    Odd,
-    Texts,
-    WrongRow,
-    parse_in_order,
-    parse_side_by_side,
-)
-from job.data.raw.header import HEAD_BYTES, Header, RawColumn, find_header
-from job.errors import RawFileInvalid, RawFileNotFound, shown
-from job.store import Store, raw_keys
+from job.data.raw.blocks import parse_in_order, parse_side_by_side
+from job.data.raw.columns import Cells, NumberPiece, Odd, Texts
+from job.data.raw.diagnosis import another_header, diagnose
+from job.data.raw.header import HEAD_BYTES, RawColumn, find_header
+from job.data.raw.parser import Layout, WrongRow
+from job.data.raw.source import Source, Utf8
+from job.errors import RawFileInvalid, shown
+from job.metrics import Array
+from job.store import Store
 
 
 @dataclass(frozen=True)
@@ -50,7 +40,8 @@ class RawTable:
 
     cells: Cells
     where: str
-    _source: _Source
+    _source: Source
+    _positions: Array | None = None  # of the rows among those of the part, where some were left out
 
     @property
     def rows(self) -> int:
@@ -72,8 +63,30 @@ class RawTable:
         ------
         RawFileInvalid
         """
-        line = self._source.line_of(self.cells.first + row)
+        position = self.position(row)
+        line, record = self._source.find([position])[position]
+        header = self._source.header
+        if header is not None and header.between.looks_like_a_header(record):
+            raise another_header(self._source, line, record)
         raise RawFileInvalid(f"{self.where}, line {line}, column {column}: {shown(value)} {problem}", remedy)
+
+    def position(self, row: int) -> int:
+        """Return a row's position in the file."""
+        return self.cells.first + (row if self._positions is None else int(self._positions[row]))
+
+    def lines(self, positions: Sequence[int]) -> list[int | str]:
+        """Return the lines on which the rows at some positions of the file begin."""
+        found = self._source.find(positions)
+        return [found[position][0] for position in positions]
+
+    def without(self, dropped: Array) -> RawTable:
+        """Return the part without some of its rows.
+
+        Parameters
+        ----------
+        dropped : bool ndarray of shape (n,)
+        """
+        return replace(self, cells=self.cells.select(~dropped), _positions=np.flatnonzero(~dropped))
 
 
 @dataclass(frozen=True)
@@ -86,72 +99,54 @@ class RawFile:
         Of some 100,000 rows each, in their order; at least one, and none without rows.
     sha256 : str
         Of the file's bytes, as they were read.
+    has_key : bool
+        Whether it has the column that tells the rows apart.
     """
 
     parts: list[RawTable]
     sha256: str
+    has_key: bool
 
 
-def find_raw(store: Store, dataset: str) -> str | None:
-    """Return the key of a dataset's raw file, or None where there is none.
-
-    Raises
-    ------
-    RawFileInvalid
-        Where there are two.
-    """
-    found = [key for key in raw_keys(dataset) if store.info(key) is not None]
-    if len(found) > 1:
-        raise RawFileInvalid(
-            f"there are two raw files of {dataset}: {store.where(found[0])} and {found[1].rsplit('/', 1)[-1]}",
-            "Remove the one that should not be used.",
-        )
-    return found[0] if found else None
-
-
-def require_raw(store: Store, dataset: str, source: str) -> str:
-    """Return the key of a dataset's raw file.
-
-    Raises
-    ------
-    RawFileNotFound
-    """
-    key = find_raw(store, dataset)
-    if key is None:
-        raise RawFileNotFound(
-            f"there is no raw file {store.where(raw_keys(dataset)[0])} (or .csv.gz)",
-            f"Put it there (source: {source}), or try `ldp data sample {dataset}`.",
-        )
-    return key
-
-
-def read_raw(store: Store, key: str, columns: Sequence[RawColumn]) -> RawFile:
+def read_raw(store: Store, key: str, columns: Sequence[RawColumn], identity: RawColumn | None = None) -> RawFile:
     """Read the needed columns of a raw file.
 
     Plain or gzip; UTF-8 with or without byte-order mark; any line ends; title lines before the header, Lending Club's
-    footers, empty lines and rows, and any other columns are passed over.
+    footers, empty lines and rows, any other columns, and the same titles and header once more are passed over.
+
+    Parameters
+    ----------
+    columns : sequence of RawColumn
+        Those that are needed.
+    identity : RawColumn or None
+        The one that tells rows apart, which a file may lack.
 
     Raises
     ------
     RawFileInvalid
         Naming the file, the line and column where there is one, and the remedy.
     """
-    source = _Source(store, key)
+    source = Source(store, key)
     try:
-        file = _read(source, columns, parse_side_by_side)
+        file = _read(source, columns, identity, parse_side_by_side)
     except Odd:
-        file = _read(source, columns, parse_in_order)
+        file = _read(source, columns, identity, parse_in_order)
     if not file.parts:
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
     return file
 
 
-def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[BinaryIO, Layout], list[Cells]]) -> RawFile:
+def _read(
+    source: Source,
+    columns: Sequence[RawColumn],
+    identity: RawColumn | None,
+    parse: Callable[[BinaryIO, Layout], list[Cells]],
+) -> RawFile:
     """Read a file once, from its first byte to its last."""
     digest = hashlib.sha256()
     with source.errors(), source.open(digest.update) as file:
         head = _read_up_to(file, HEAD_BYTES)
-        header = find_header(head, columns, source.where)
+        header = find_header(head, columns, source.where, identity)
         source = source.with_header(header)
         numbers = {column.name for column in columns if column.number}
         places = header.positions.items()
@@ -159,17 +154,20 @@ def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[Binary
             header.width,
             {name: place for name, place in places if name in numbers},
             {name: place for name, place in places if name not in numbers},
+            header.between,
+            header.key,
         )
-        rest = _Utf8(head[header.offset :], file)
+        rest = Utf8(head[header.offset :], file)
         try:
             parts = parse(cast("BinaryIO", rest), layout)
         except (pa.ArrowInvalid, WrongRow) as error:
-            _diagnose(source, str(error))
+            diagnose(source, str(error))
         while rest.read(1 << 20):  # nothing, but for a parser that stopped early
             pass
     if rest.replaced and any(map(_has_replaced, parts)):
-        _diagnose(source, "a cell is not UTF-8")
-    return RawFile([RawTable(cells, source.where, source) for cells in parts], digest.hexdigest())
+        diagnose(source, "a cell is not UTF-8")
+    tables = [RawTable(cells, source.where, source) for cells in parts]
+    return RawFile(tables, digest.hexdigest(), header.key is not None)
 
 
 def _read_up_to(file: BinaryIO, count: int) -> bytes:
@@ -184,168 +182,3 @@ def _has_replaced(cells: Cells) -> bool:
     pieces = [piece for column in cells.numbers.values() for piece in column if isinstance(piece, pa.Array)]
     named = any("\ufffd" in value for column in cells.texts.values() for value in column.values)
     return named or any(pc.any(pc.match_substring(piece, "\ufffd")).as_py() for piece in pieces)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """A raw file that can be read from its beginning any number of times."""
-
-    store: Store
-    key: str
-    header: Header | None = None
-
-    @property
-    def where(self) -> str:
-        return self.store.where(self.key)
-
-    def with_header(self, header: Header) -> _Source:
-        return replace(self, header=header)
-
-    @contextmanager
-    def open(self, told: Callable[[bytes], object] = lambda _: None) -> Iterator[BinaryIO]:
-        """Open it, decompressed; `told` gets the bytes that lie in the store, all of them when the block ends."""
-        with self.store.reader(self.key) as stored:
-            compressed = stored.read(2) == b"\x1f\x8b"
-            stored.seek(0)
-            file = cast("BinaryIO", _Told(stored, told))
-            if compressed:
-                with gzip.open(file) as plain:
-                    yield cast("BinaryIO", plain)
-            else:
-                yield file
-            while file.read(1 << 20):
-                pass
-
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn what a damaged gzip raises into one line."""
-        try:
-            yield
-        except FileNotFoundError:
-            raise RawFileNotFound(f"the raw file {self.where} went away", "Put it back.") from None
-        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-            raise RawFileInvalid(
-                f"{self.where} cannot be decompressed: {error}", "Fetch the file again; it is cut off or damaged."
-            ) from None
-
-    def records(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (number of the line it begins on, cells) of each data record. Slow; for messages."""
-        assert self.header is not None  # noqa: S101
-        with self.open() as binary:
-            _skip(binary, self.header.offset)
-            text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
-            reader = csv.reader(text, strict=True)
-            begins = self.header.lines + 1
-            for record in reader:
-                ends = self.header.lines + reader.line_num
-                if not self._is_passed_over(record):
-                    yield begins, record
-                begins = ends + 1
-
-    def _is_passed_over(self, record: Sequence[str]) -> bool:
-        """Tell whether a record is an empty line or a footer of its own width."""
-        assert self.header is not None  # noqa: S101
-        if len(record) == self.header.width:
-            return False
-        return (len(record) <= 1 and not "".join(record).strip()) or bool(FOOTER.match(record[0]))
-
-    def line_of(self, row: int) -> int | str:
-        """Return the line on which the row at a position of the table begins."""
-        assert self.header is not None  # noqa: S101
-        needed = list(self.header.positions.values())
-        position = -1
-        try:
-            for line, record in self.records():
-                position += any(record[i].strip() for i in needed)
-                if position == row:
-                    return line
-        except (csv.Error, IndexError):
-            pass
-        return f"of row {row + 1}"
-
-
-def _skip(file: BinaryIO, count: int) -> None:
-    while count > 0:
-        count -= len(file.read(min(count, 1 << 20)))
-
-
-class _Told(io.BufferedIOBase):
-    """A stream that tells what is read from it."""
-
-    def __init__(self, file: BinaryIO, told: Callable[[bytes], object]) -> None:
-        self._file = file
-        self._told = told
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = self._file.read(-1 if size is None else size)
-        self._told(data)
-        return data
-
-    read1 = read
-
-
-class _Utf8(io.BufferedIOBase):
-    """A stream that is UTF-8 throughout: other bytes become U+FFFD, and `replaced` tells that there were some.
-
-    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
-    survive them.
-    """
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head  # what was read of the file already
-        self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self.replaced = False
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = 1 << 20, /) -> bytes:
-        size = 1 << 20 if size is None or size < 0 else size
-        while True:
-            if self._head:
-                chunk, self._head = self._head[:size], self._head[size:]
-            else:
-                chunk = self._file.read(size)
-            if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
-                return chunk
-            text = self._decoder.decode(chunk, final=not chunk)
-            self.replaced = self.replaced or "\ufffd" in text
-            if text or not chunk:
-                return text.encode()
-
-
-def _diagnose(source: _Source, problem: str) -> NoReturn:
-    """Find the line that a parser stumbled over."""
-    assert source.header is not None  # noqa: S101
-    width = source.header.width
-    names = {i: name for name, i in source.header.positions.items()}
-    line: int | None = None
-    try:
-        for line, record in source.records():
-            if len(record) != width:
-                what = "is cut off" if len(record) < width else "is too long"
-                raise RawFileInvalid(
-                    f"{source.where}, line {line} {what}: {len(record)} cells where the header has {width}",
-                    "Fetch the file again, or mend that line.",
-                )
-            if record[0].strip() and not FOOTER.match(record[0]) and not any(record[i].strip() for i in names):
-                raise RawFileInvalid(
-                    f"{source.where}, line {line} has none of the needed cells, and begins with {shown(record[0])}",
-                    "Remove or mend that line.",
-                )
-            for i, name in names.items():
-                if "\ufffd" in record[i]:
-                    raise RawFileInvalid(
-                        f"{source.where}, line {line}, column {name}: {shown(record[i])} is not UTF-8",
-                        "Save the file in UTF-8.",
-                    )
-    except csv.Error as error:
-        after = "" if line is None else f" after line {line}"
-        raise RawFileInvalid(
-            f"{source.where} cannot be read{after}: {error}", "Look for a quotation mark that is not closed there."
-        ) from None
-    raise RawFileInvalid(f"{source.where} cannot be read: {problem}", "Fetch the file again, or mend it.")

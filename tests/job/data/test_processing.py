@@ -30,20 +30,10 @@ from job.errors import (
     RawFileNotFound,
 )
 from job.store import Store, features_key, interim_key, raw_keys, target_key
+from tests.job.data.ear import Ear
 from tests.job.data.rawfiles import as_csv, processed, put_raw, sample_bytes, sample_rows, zipped
 
 OUTPUTS = (interim_key, features_key, target_key)
-
-
-class Ear(Console):
-    """A console that remembers what it was told."""
-
-    def __init__(self) -> None:
-        super().__init__(io.StringIO(), "json")
-        self.heard: list[tuple[str, str]] = []
-
-    def _say(self, level, event, message, fields) -> None:  # type: ignore[no-untyped-def]
-        self.heard.append((level, event))
 
 
 def files(store: Store, name: str) -> dict[str, bytes | None]:

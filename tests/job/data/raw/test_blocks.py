@@ -10,11 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from job.data.raw import blocks
-from job.data.raw.blocks import Layout, Odd, parse_in_order, parse_side_by_side
+from job.data.raw import blocks, columns
+from job.data.raw.between import Between
+from job.data.raw.blocks import parse_in_order, parse_side_by_side
+from job.data.raw.columns import Cells, Odd
+from job.data.raw.parser import Layout
 from tests.job.data.rawfiles import processed, sample_bytes, zipped
 
-LAYOUT = Layout(3, {"number": 1}, {"text": 0})
+HEADER = ("text", "number", "other")
+LAYOUT = Layout(3, {"number": 1}, {"text": 0}, Between(HEADER, {"text": 0, "number": 1}, frozenset(), (HEADER,)))
 Rows = list[list[str]]
 
 CELLS = st.text(st.sampled_from('ab ",\n%'), max_size=6)
@@ -28,7 +32,7 @@ def as_bytes(rows: Rows) -> bytes:
     return out.getvalue().encode()
 
 
-def read(parts: list[blocks.Cells]) -> tuple[list[str], list[str]]:
+def read(parts: list[Cells]) -> tuple[list[str], list[str]]:
     """Every cell as text: the names, and the numbers as pandas would show them."""
     names = [part.texts["text"].values[code] for part in parts for code in part.texts["text"].codes]
     pieces = [piece for part in parts for piece in part.numbers["number"]]
@@ -47,7 +51,7 @@ def test_wherever_a_file_is_cut_the_same_cells_come_out(rows: Rows, block: int, 
     data = as_bytes([list(row) for row in rows])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(blocks, "BLOCK_BYTES", block)
-        patch.setattr(blocks, "PART_ROWS", part)
+        patch.setattr(columns, "PART_ROWS", part)
         wanted = read(parse_in_order(io.BytesIO(data), LAYOUT))
         assert read(parse_side_by_side(io.BytesIO(data), LAYOUT)) == wanted
     assert len(wanted[0]) == len(rows)
@@ -77,7 +81,7 @@ def test_a_gzip_a_plain_and_a_chunked_read_give_the_same_answer(
     plain = processed(tmp_path / "plain", name, data).fingerprint
     assert processed(tmp_path / "gzip", name, zipped(data)).fingerprint == plain
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 777)
-    monkeypatch.setattr(blocks, "PART_ROWS", 50)
+    monkeypatch.setattr(columns, "PART_ROWS", 50)
     assert processed(tmp_path / "chunked", name, data).fingerprint == plain
     assert processed(tmp_path / "both", name, zipped(data)).fingerprint == plain
 
@@ -86,7 +90,7 @@ def test_a_line_in_a_message_is_right_in_a_later_part(tmp_path: Path, monkeypatc
     from job.errors import RawFileInvalid
 
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 777)
-    monkeypatch.setattr(blocks, "PART_ROWS", 50)
+    monkeypatch.setattr(columns, "PART_ROWS", 50)
     lines = sample_bytes("taiwan_credit").split(b"\n")
     cells = lines[251].split(b",")
     lines[251] = b",".join([cells[0], b"old", *cells[2:]])

@@ -1,0 +1,166 @@
+"""The needed columns of a raw file, in parts: numbers, names as codes into their few values, and the rows' key."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from job.metrics import Array
+
+# No larger number can be used: the squares of ten million of them sum up to 1e37, and float32 ends at 3.4e38. What is
+# larger, most often a program's mark for a missing value, comes out of scaling as infinity, or makes all others equal.
+LARGEST_NUMBER = 1e15
+PART_ROWS = 1 << 17  # what is computed with at a time: an array of them stays in a processor's cache
+# A cell that no file has: it marks the row that is put behind every block.
+END = "\x1f end of block \x1f"
+
+
+class Odd(Exception):
+    """A block cannot be parsed by itself."""
+
+
+@dataclass(frozen=True)
+class Texts:
+    """A column of names.
+
+    Attributes
+    ----------
+    codes : int32 ndarray of shape (n,)
+        Into `values`.
+    values : tuple of str
+        Without surrounding blanks; a value may stand there twice.
+    """
+
+    codes: Array
+    values: tuple[str, ...]
+
+    def at(self, row: int) -> str:
+        """Return one cell."""
+        return self.values[int(self.codes[row])]
+
+    def select(self, keep: Array) -> Texts:
+        """Return some of the cells; `keep` is a bool ndarray of shape (n,)."""
+        return Texts(self.codes[keep], self.values)
+
+    def strings(self) -> Any:
+        """Return the cells as a pyarrow string array."""
+        return pa.array(self.values, pa.string()).take(pa.array(self.codes))
+
+
+# A stretch of a number's column: a float64 ndarray, missing as NaN; or pyarrow strings where some cells are not plain.
+NumberPiece = Any
+
+
+@dataclass(frozen=True)
+class Cells:
+    """The needed columns of a part of a file, n rows.
+
+    Attributes
+    ----------
+    first : int
+        Position of the first row in the file.
+    rows : int
+    numbers : dict of str to list of NumberPiece
+        From the first row to the last.
+    texts : dict of str to Texts
+    key : list of NumberPiece
+        What tells the rows apart; empty where the file has no such column.
+    """
+
+    first: int
+    rows: int
+    numbers: Mapping[str, Sequence[NumberPiece]]
+    texts: Mapping[str, Texts]
+    key: Sequence[NumberPiece] = ()
+
+    def select(self, keep: Array) -> Cells:
+        """Return some of the rows; `keep` is a bool ndarray of shape (n,)."""
+        return Cells(
+            self.first,
+            int(np.count_nonzero(keep)),
+            {name: _selected(pieces, keep) for name, pieces in self.numbers.items()},
+            {name: column.select(keep) for name, column in self.texts.items()},
+            _selected(self.key, keep),
+        )
+
+
+def _selected(pieces: Sequence[NumberPiece], keep: Array) -> list[NumberPiece]:
+    ends = np.cumsum([len(piece) for piece in pieces])
+    wanted = [keep[end - len(piece) : end] for piece, end in zip(pieces, ends, strict=True)]
+    return [
+        piece[some] if isinstance(piece, np.ndarray) else piece.filter(pa.array(some))
+        for piece, some in zip(pieces, wanted, strict=True)
+    ]
+
+
+def parts_of(batches: Iterable[Any], numbers: Sequence[str], texts: Sequence[str]) -> list[Cells]:
+    """Join blocks to parts of about :data:`PART_ROWS` rows.
+
+    Parameters
+    ----------
+    batches : iterable of pyarrow record batches
+        As :class:`job.data.raw.parser.Parser` gives them: numbers, then texts, then the key where there is one.
+
+    Raises
+    ------
+    Odd
+        Where a number cannot be used.
+    """
+    parts: list[Cells] = []
+    first, rows, gathered = 0, 0, []
+    for batch in batches:
+        gathered.append(batch)
+        rows += batch.num_rows
+        if rows >= PART_ROWS:
+            parts.append(_joined(first, rows, gathered, numbers, texts))
+            first, rows, gathered = first + rows, 0, []
+    if rows:
+        parts.append(_joined(first, rows, gathered, numbers, texts))
+    return parts
+
+
+def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str], texts: Sequence[str]) -> Cells:
+    def stretches(i: int) -> Iterator[tuple[Any, Any]]:
+        return itertools.groupby((batch.column(i) for batch in batches), key=lambda piece: piece.type)
+
+    columns = {
+        name: [_stretch(name, kind, list(pieces)) for kind, pieces in stretches(i)] for i, name in enumerate(numbers)
+    }
+    names = {}
+    for i, name in enumerate(texts, len(numbers)):
+        chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
+        chunks = chunks.unify_dictionaries().chunks
+        codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
+        values = chunks[0].dictionary.to_pylist()
+        names[name] = Texts(codes, tuple("" if value == END else value.strip() for value in values))
+    place = len(numbers) + len(texts)
+    has_key = batches[0].num_columns > place
+    key = [_piece(kind, list(pieces)) for kind, pieces in stretches(place)] if has_key else []
+    return Cells(first, rows, columns, names, key)
+
+
+def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
+    if kind != pa.float64():
+        return pa.chunked_array(pieces, kind).combine_chunks()
+    return np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in pieces])
+
+
+def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
+    if kind != pa.float64():
+        return pa.chunked_array(pieces, kind).combine_chunks()
+    numbers = np.empty(sum(map(len, pieces)))
+    start = missing = 0
+    for piece in pieces:
+        numbers[start : start + len(piece)] = piece.to_numpy(zero_copy_only=False)
+        start, missing = start + len(piece), missing + piece.null_count
+    # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
+    strange = np.count_nonzero(np.isnan(numbers)) != missing
+    largest = max(-np.fmin.reduce(numbers, initial=0.0), np.fmax.reduce(numbers, initial=0.0))
+    if strange or largest > LARGEST_NUMBER:
+        raise Odd(f"column {name} has a number that cannot be used")
+    return numbers

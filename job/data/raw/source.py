@@ -1,0 +1,152 @@
+"""A raw file as a stream of bytes and, for messages, as records with their lines."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from typing import BinaryIO, cast
+
+from job.data.raw.header import Header
+from job.errors import RawFileInvalid, RawFileNotFound
+from job.store import Store
+
+
+@dataclass(frozen=True)
+class Source:
+    """A raw file that can be read from its beginning any number of times."""
+
+    store: Store
+    key: str
+    header: Header | None = None
+
+    @property
+    def where(self) -> str:
+        """Return the file's path or URL, for messages."""
+        return self.store.where(self.key)
+
+    def with_header(self, header: Header) -> Source:
+        """Return the file with what was found of its header."""
+        return replace(self, header=header)
+
+    @contextmanager
+    def open(self, told: Callable[[bytes], object] = lambda _: None) -> Iterator[BinaryIO]:
+        """Open it, decompressed; `told` gets the bytes that lie in the store, all of them when the block ends."""
+        with self.store.reader(self.key) as stored:
+            compressed = stored.read(2) == b"\x1f\x8b"
+            stored.seek(0)
+            file = cast("BinaryIO", _Told(stored, told))
+            if compressed:
+                with gzip.open(file) as plain:
+                    yield cast("BinaryIO", plain)
+            else:
+                yield file
+            while file.read(1 << 20):
+                pass
+
+    @contextmanager
+    def errors(self) -> Iterator[None]:
+        """Turn what a damaged gzip raises into one line."""
+        try:
+            yield
+        except FileNotFoundError:
+            raise RawFileNotFound(f"the raw file {self.where} went away", "Put it back.") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise RawFileInvalid(
+                f"{self.where} cannot be decompressed: {error}", "Fetch the file again; it is cut off or damaged."
+            ) from None
+
+    def records(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (number of the line it begins on, cells) of each data record. Slow; for messages."""
+        assert self.header is not None  # noqa: S101
+        with self.open() as binary:
+            _skip(binary, self.header.offset)
+            text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
+            reader = csv.reader(text, strict=True)
+            begins = self.header.lines + 1
+            for record in reader:
+                ends = self.header.lines + reader.line_num
+                if not self.header.between.is_passed_over(record):
+                    yield begins, record
+                begins = ends + 1
+
+    def find(self, rows: Collection[int]) -> dict[int, tuple[int | str, list[str]]]:
+        """Return the line on which each of some rows begins, and its cells; slow.
+
+        Parameters
+        ----------
+        rows : collection of int
+            Positions in the table.
+        """
+        assert self.header is not None  # noqa: S101
+        between, position, last = self.header.between, -1, max(rows)
+        found: dict[int, tuple[int | str, list[str]]] = {row: (f"of row {row + 1}", []) for row in rows}
+        with suppress(csv.Error, IndexError):
+            for line, record in self.records():
+                position += not between.lacks_all(record)
+                if position in found and not found[position][1]:
+                    found[position] = line, record
+                if position >= last:
+                    break
+        return found
+
+
+def _skip(file: BinaryIO, count: int) -> None:
+    while count > 0:
+        count -= len(file.read(min(count, 1 << 20)))
+
+
+class _Told(io.BufferedIOBase):
+    """A stream that tells what is read from it."""
+
+    def __init__(self, file: BinaryIO, told: Callable[[bytes], object]) -> None:
+        self._file = file
+        self._told = told
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = self._file.read(-1 if size is None else size)
+        self._told(data)
+        return data
+
+    read1 = read
+
+
+class Utf8(io.BufferedIOBase):
+    """A stream that is UTF-8 throughout: other bytes become U+FFFD, and `replaced` tells that there were some.
+
+    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
+    survive them.
+    """
+
+    def __init__(self, head: bytes, file: BinaryIO) -> None:
+        self._head = head  # what was read of the file already
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self.replaced = False
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int | None = 1 << 20, /) -> bytes:
+        """Return about `size` bytes, none at the end."""
+        size = 1 << 20 if size is None or size < 0 else size
+        while True:
+            if self._head:
+                chunk, self._head = self._head[:size], self._head[size:]
+            else:
+                chunk = self._file.read(size)
+            if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
+                return chunk
+            text = self._decoder.decode(chunk, final=not chunk)
+            self.replaced = self.replaced or "\ufffd" in text
+            if text or not chunk:
+                return text.encode()
