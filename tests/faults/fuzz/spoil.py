@@ -107,7 +107,7 @@ def spoilt_result(draw: st.DrawFn, data: bytes) -> bytes:
             record["digest"] = _digest(record, [table.column(name).to_numpy() for name in _SCHEMA.names])
         except ValueError:  # a number that JSON does not have
             record["digest"] = "x"
-    return _rewritten(table, {b"ldp": written(record), b"ldp.run": table.schema.metadata[b"ldp.run"]})
+    return rewritten(table, {b"ldp": written(record), b"ldp.run": table.schema.metadata[b"ldp.run"]})
 
 
 @st.composite
@@ -126,7 +126,7 @@ def spoilt_processed(draw: st.DrawFn, data: bytes) -> bytes:
         name = draw(st.sampled_from(table.column_names))
         texts = [[str(value)] for value in table[name].to_pylist()]
         table = table.set_column(table.column_names.index(name), name, [texts])
-    return _rewritten(table, metadata)
+    return rewritten(table, metadata)
 
 
 @st.composite
@@ -136,9 +136,13 @@ def spoilt_checkpoint(draw: st.DrawFn, data: bytes) -> bytes:
     return hashlib.sha256(body).hexdigest().encode() + b"\n" + body + b"\n"
 
 
-def _rewritten(table: Any, metadata: dict[bytes, bytes]) -> bytes:
+def rewritten(table: Any, metadata: dict[bytes, bytes]) -> bytes:
+    """Return a table as parquet with other metadata."""
     sink = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(metadata), sink, write_page_checksum=True, store_schema=False)
+    schema = table.schema.remove_metadata()
+    with pq.ParquetWriter(sink, schema, write_page_checksum=True, store_schema=False) as writer:
+        writer.write_table(table.replace_schema_metadata(None))
+        writer.add_key_value_metadata(metadata)
     return sink.getvalue()
 
 
