@@ -152,7 +152,7 @@ def _unknown_levels(dataset: str, unknown: Mapping[str, Mapping[str, int]]) -> I
                 f"{dataset}, column {column}: {count:,} {what}, counted as none of the declared levels; correct the "
                 "raw file if that is not meant"
             )
-            yield Finding("unknown_level", message, {"column": column, "level": level, "count": count})
+            yield Finding("unknown_level", message, {"column": column, "cell": level, "count": count})
         if len(levels) > MOST_LEVELS_TOLD:
             message = (
                 f"{dataset}, column {column}: {len(levels) - MOST_LEVELS_TOLD:,} more undeclared levels; is it the "
