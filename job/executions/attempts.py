@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from job.errors import StorageRefused
 from job.store import Store, attempts_prefix
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -98,7 +99,7 @@ def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
             attempt = Attempt(**json.loads(store.get(info.key) or b""))
             if datetime.fromisoformat(attempt.started) <= datetime.fromisoformat(attempt.alive):
                 found.append(attempt)
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, StorageRefused):
             continue
     return sorted(found, key=lambda attempt: attempt.started)
 

@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from job.console import Console
-from job.errors import ResultInvalid
+from job.errors import ResultInvalid, StorageRefused
 from job.executions.executions import Execution
 from job.store import Store, progress_prefix
 from job.training.search import Fit, Place
@@ -78,16 +78,18 @@ def load(
         unit = wanted.get(name)
         if unit is None:
             continue
-        data = store.get(info.key) if info.size <= MAX_BYTES else b""
-        if data is None:  # its unit was committed this moment
-            continue
         try:
+            data = store.get(info.key) if info.size <= MAX_BYTES else b""
+            if data is None:  # its unit was committed this moment
+                continue
             found[unit] |= decode(data, unit, fingerprints[unit.dataset])
         except ResultInvalid as damage:
             console.warning(
                 "checkpoint_damaged", f"{store.where(info.key)}: {damage.what}; its fits are made again", key=info.key
             )
             store.delete(info.key)
+        except StorageRefused as error:
+            console.warning("checkpoint_unreadable", f"{error.what}; its fits are made again", key=info.key)
     return dict(found)
 
 
