@@ -17,7 +17,7 @@ import numpy as np
 
 from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
-from job.errors import ProcessedDataInvalid
+from job.errors import NoSpaceLeft, ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, workers_that_fit
@@ -217,8 +217,16 @@ class Processes(AbstractContextManager["Processes"]):
             raise ProcessedDataInvalid(
                 f"the processed data of {dataset} changed while the run started", "Run the same command again."
             )
-        np.save(self._scratch / f"{dataset}_X.npy", data.X)
-        np.save(self._scratch / f"{dataset}_y.npy", data.target)
+        try:
+            np.save(self._scratch / f"{dataset}_X.npy", data.X)
+            np.save(self._scratch / f"{dataset}_y.npy", data.target)
+        except OSError as error:
+            needed = (data.X.nbytes + data.target.nbytes) / MIB
+            raise NoSpaceLeft(
+                f"no room for the features of {dataset} in {self._options.scratch_dir}: they need {needed:,.1f} MiB "
+                f"({error.strerror or error})",
+                "Free some space there, or name a larger directory with LDP_SCRATCH_DIR.",
+            ) from error
 
 
 def _folds(task: Task) -> set[tuple[str, Sampler, int]]:
