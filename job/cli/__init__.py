@@ -17,7 +17,7 @@ from job.cli.cloud import app as cloud_app
 from job.cli.data import app as data_app
 from job.cli.demo import demo
 from job.cli.experiment import app as experiment_app
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError
+from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, NoMoreProcesses
 from job.running.signals import heeded, leave_lost_terminal
 from job.terminal import degrade
 
@@ -103,6 +103,8 @@ def main() -> None:
 
 def _unforeseen(error: BaseException) -> LdpError:
     remedy = "This is a fault of ldp. Run the command again with --debug and report what it prints."
+    if isinstance(error, BlockingIOError) or "can't start new thread" in str(error):
+        return NoMoreProcesses(error)
     if isinstance(error, Exception):
         return LdpError(f"unforeseen {type(error).__name__}: {error}", remedy)
     # A native library's panic is no Exception.

@@ -175,7 +175,7 @@ class Processes(AbstractContextManager["Processes"]):
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
             count = self._count()
-            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,)))
+            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,), self._short))
             self._stack = self._stack.pop_all()
         return self
 
@@ -195,6 +195,13 @@ class Processes(AbstractContextManager["Processes"]):
         else:
             self._console.detail("workers", words, **fields)
         return count
+
+    def _short(self, count: int) -> None:
+        self._console.warning(
+            "processes_short",
+            f"the system allows no more processes: going on with {count} workers (ulimit -u, or the container's limit)",
+            workers=count,
+        )
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()

@@ -107,21 +107,18 @@ class Store:
             if address.scheme == "memory":
                 return cls(MemoryStore(), "memory:///", scratch_dir)
             access = find_access() if address.scheme == "s3" else None
-            plain_http = {} if access is None else {"allow_http": access.plain_http}
 
             def connect(sending: int = 0) -> Any:
                 """Open the backend for requests whose bodies have so many bytes: its clock runs while they are sent."""
-                timeouts = {
+                options: dict[str, Any] = {} if access is None else dict(access.options)
+                options["retry_config"] = {"max_retries": retries, "retry_timeout": timedelta(seconds=30)}
+                options["client_options"] = {
                     "connect_timeout": timedelta(seconds=min(5.0, idle_s)),
                     "read_timeout": timedelta(seconds=idle_s * (1 + sending / _SENT_WHILE_IDLE)),
                     "timeout": _NO_TIMEOUT,
+                    **({} if access is None else {"allow_http": access.plain_http}),
                 }
-                return from_url(
-                    str(address),
-                    **({} if access is None else access.options),
-                    retry_config={"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
-                    client_options={**timeouts, **plain_http},
-                )
+                return from_url(str(address), **options)
 
             renews = access is not None and access.renews
             return cls(connect(), str(address), scratch_dir, renews=renews, reopen=connect)
