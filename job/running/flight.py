@@ -213,11 +213,12 @@ class Flight:
         self._send_result(key, data, result)
         self._fail_refused()
 
-    def _send_result(self, key: str, data: bytes, result: UnitResult) -> None:
+    def _send_result(self, key: str, data: bytes, result: UnitResult, *, later: bool = False) -> None:
         self._outbox.send(
             key,
             lambda: self._commit(key, data, result),
             lost=lambda error: self._result_lost(key, data, result, error),
+            later=later,
         )
 
     def _result_lost(self, key: str, data: bytes, result: UnitResult, error: StorageError) -> None:
@@ -231,7 +232,7 @@ class Flight:
             except StorageRefused:
                 raise error from None
             except StorageError:  # away at this moment: it shows when it is back
-                self._send_result(key, data, result)
+                self._send_result(key, data, result, later=True)
                 return
             self._refused_in_a_row += 1
             if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:

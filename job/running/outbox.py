@@ -70,6 +70,7 @@ class Outbox:
         *,
         kind: Kind = "write",
         lost: Callable[[StorageError], None] | None = None,
+        later: bool = False,
     ) -> None:
         """Write, now or as soon as the storage is back; what was kept under the same key is out of date.
 
@@ -78,10 +79,15 @@ class Outbox:
         lost : callable, optional
             Told why where this write is refused, or fails for `give_up_s` seconds while others succeed. Without it
             that ends the run.
+        later : bool
+            Do not try now, but after a pause.
         """
         self._kept.pop(key, None)
         self._kept[key] = _Kept(do, kind, lost)
-        self.pump()
+        if later:
+            self._kept[key].next_try = self._clock() + FIRST_PAUSE_S
+        else:
+            self.pump()
 
     def withdraw(self, key: str) -> None:
         """Forget a write that is no longer wanted."""

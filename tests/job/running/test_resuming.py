@@ -237,6 +237,25 @@ def test_a_flush_begins_no_write_after_its_deadline() -> None:
     assert len(box) == 4
 
 
+def test_a_write_that_its_owner_sends_again_later_is_tried_after_a_pause() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    tries: list[float] = []
+
+    def refused() -> None:
+        tries.append(clock.now)
+        raise StorageRefused("AccessDenied", "ask for it")
+
+    def again(_: StorageError) -> None:
+        box.send("a", refused, lost=again, later=True)
+
+    box.send("a", refused, lost=again)
+    for _ in range(12):
+        clock.now += 0.25
+        box.pump()
+    assert tries == [100, 101, 102, 103]
+
+
 def test_a_question_that_is_refused_for_good_is_not_asked_again() -> None:
     clock, storage = Clock(), Storage()
     asked = []
