@@ -153,6 +153,16 @@ class ReaderGone(OutputLost):
     """Who read standard output has gone away."""
 
 
+class NoMoreProcesses(LdpError, RuntimeError):
+    """The system allows no more processes or threads."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(
+            f"the system allows no more processes or threads: {error}",
+            "Raise the limit (ulimit -u, or the container's limit of processes), or run with fewer workers (--jobs).",
+        )
+
+
 class CloudNotInstalled(LdpError, ImportError):
     """``ldp cloud`` without what it needs."""
 

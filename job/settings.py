@@ -52,6 +52,8 @@ class Settings(BaseSettings):
         How many MiB of it prepared folds may take up; those that find no room are made again by whoever needs them.
     checkpoint_seconds : float
         How often the finished fits of a unit in flight are saved, at most.
+    storage_idle_seconds : float
+        After how many seconds of silence a request to an object store counts as failed.
     storage_retries : int
         How often a request to an object store is sent again before it counts as failed.
     storage_give_up_seconds : float
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
     scratch_mib: int = Field(default=4096, ge=0, le=1 << 24)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
     storage_retries: int = Field(default=10, ge=0, le=100)
+    storage_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
     shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"

@@ -108,11 +108,15 @@ def summarise(
     ------
     UsageError
         Where `sort` is not a metric.
+    StorageError
+        Where the storage gives not a single result.
     """
     if sort not in METRIC_IDS:
         raise UsageError(f"there is no metric {shown(sort)}", did_you_mean(sort, METRIC_IDS))
     units = list(execution.spec.units())
     verified = verify(store, execution, units)
+    if len(verified.unreadable) == len(units):
+        raise next(iter(verified.unreadable.values()))
     states = []
     for dataset in execution.spec.datasets:
         binding = read_binding(store, execution, dataset, console)
@@ -128,7 +132,11 @@ def summarise(
     order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
     rows.sort(key=lambda row: (order[row.dataset], *_rank(row, sort)))
     return Summary(
-        execution.id, sort, tuple(rows), tuple(states), (*verified.damaged.values(), *verified.foreign.values())
+        execution.id,
+        sort,
+        tuple(rows),
+        tuple(states),
+        (*verified.damaged.values(), *verified.foreign.values(), *(e.what for e in verified.unreadable.values())),
     )
 
 

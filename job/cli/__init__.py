@@ -13,7 +13,16 @@ import sys
 import traceback
 from typing import NoReturn
 
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, OutputLost, ReaderGone, SystemRefused
+from job.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    Interrupted,
+    LdpError,
+    NoMoreProcesses,
+    OutputLost,
+    ReaderGone,
+    SystemRefused,
+)
 from job.signals import Stop, Stopped, watch_signals
 from job.streams import open_streams
 from job.terminal import degrade, harmless, show_cursor
@@ -99,7 +108,6 @@ _SHORT_OF = {
     errno.EMFILE: "Allow this process more open files (`ulimit -n 1024`), then run the command again.",
     errno.ENFILE: "The machine has too many open files: end what is not needed, then run the command again.",
     errno.ENOMEM: "Free some memory, or allow more; with fewer workers (--jobs) a run needs less.",
-    errno.EAGAIN: "Allow more processes (`ulimit -u`), or take fewer workers (--jobs); then run the command again.",
     errno.ENOSPC: "Free some space in the scratch directory (LDP_SCRATCH_DIR), then run the command again.",
     errno.EDQUOT: "Free some space in the scratch directory (LDP_SCRATCH_DIR), then run the command again.",
     errno.EROFS: "Choose a scratch directory that can be written with LDP_SCRATCH_DIR.",
@@ -110,11 +118,11 @@ _SHORT_OF = {
 def _unforeseen(error: BaseException) -> LdpError:
     if isinstance(error, MemoryError):
         return SystemRefused("there is not enough memory", _SHORT_OF[errno.ENOMEM])
+    if isinstance(error, BlockingIOError) or "can't start new thread" in str(error):
+        return NoMoreProcesses(error)
     if isinstance(error, OSError) and error.errno in _SHORT_OF:
         where = f": {error.filename}" if error.filename else ""
         return SystemRefused(f"the system refused: {error.strerror}{where}", _SHORT_OF[error.errno])
-    if isinstance(error, RuntimeError) and "can't start new thread" in str(error):
-        return SystemRefused("the system refused: no more threads", _SHORT_OF[errno.EAGAIN])
     remedy = "This is a fault of ldp. Run the command again with --debug and report what it prints."
     if isinstance(error, Exception):
         return LdpError(f"unforeseen {type(error).__name__}: {error}", remedy)

@@ -43,7 +43,10 @@ def open_context() -> Context:
 
     settings = Settings.from_environment()
     console = Console(log_format=settings.log_format)
-    return Context(settings, console, Store.open(settings.storage_url, settings.scratch_dir, settings.storage_retries))
+    store = Store.open(
+        settings.storage_url, settings.scratch_dir, settings.storage_retries, settings.storage_idle_seconds
+    )
+    return Context(settings, console, store)
 
 
 def begin(use_gpu: bool = False) -> tuple[Context, Device]:

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
+from job.errors import StorageRefused
 from job.records import Malformed, moment, read_object, text, text_or_none, whole
 from job.store import Store, attempts_prefix
 
@@ -125,7 +126,7 @@ def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
     for info in store.objects(attempts_prefix(execution_id)):
         try:
             found.append(Attempt.decode(store.get(info.key) or b""))
-        except Malformed:
+        except (Malformed, StorageRefused):
             continue
     return sorted(found, key=lambda attempt: attempt.started)
 

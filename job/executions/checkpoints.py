@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from job.console import Console
-from job.errors import ResultInvalid
+from job.errors import ResultInvalid, StorageRefused
 from job.executions.executions import Execution
 from job.records import Malformed, is_number, read_object
 from job.store import Store, progress_prefix
@@ -93,10 +93,10 @@ def load(
         unit = wanted.get(name)
         if unit is None:
             continue
-        data = store.get(info.key) if info.size <= MAX_BYTES else b""
-        if data is None:  # its unit was committed this moment
-            continue
         try:
+            data = store.get(info.key) if info.size <= MAX_BYTES else b""
+            if data is None:  # its unit was committed this moment
+                continue
             shape = count_candidates(execution.spec.grid(unit)), execution.spec.protocol.folds
             found[unit] |= decode(data, unit, fingerprints[unit.dataset], shape)
         except ResultInvalid as damage:
@@ -104,6 +104,8 @@ def load(
                 "checkpoint_damaged", f"{store.where(info.key)}: {damage.what}; its fits are made again", key=info.key
             )
             store.delete(info.key)
+        except StorageRefused as error:
+            console.warning("checkpoint_unreadable", f"{error.what}; its fits are made again", key=info.key)
     return dict(found)
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from job.console import Console
-from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, one_line, shown
+from job.errors import ExecutionMismatch, ExecutionNotFound, StorageRefused, did_you_mean, one_line, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
 from job.executions.executions import Execution, load_execution, present_results
@@ -82,7 +82,7 @@ def status(store: Store, execution: Execution, console: Console | None = None) -
         name = info.key.removeprefix(failures_prefix(execution.id)).removesuffix(".json")
         if name in waiting:
             failed[name.split("/", 1)[0]] += 1
-            failures.append((name, _error(store.get(info.key))))
+            failures.append((name, _error(store, info.key)))
     begun = (checkpoints.in_flight(store, execution) & waiting) - {name for name, _ in failures}
     in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
@@ -159,8 +159,8 @@ def choose_execution(
     raise ExecutionNotFound(f"there is no execution{of_spec} in {store.url}", f"{near} one with `ldp experiment run`.")
 
 
-def _error(record: bytes | None) -> str:
+def _error(store: Store, key: str) -> str:
     try:
-        return one_line(text(read_object(record or b""), "error"), 300)
-    except ValueError:
+        return one_line(text(read_object(store.get(key) or b""), "error"), 300)
+    except (ValueError, StorageRefused):
         return "its record cannot be read"

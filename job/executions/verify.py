@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from job.errors import ResultInvalid
+from job.errors import ResultInvalid, StorageError
 from job.executions.executions import Execution
 from job.executions.provenance import differing, plain, provenance
 from job.executions.recovery import read_binding
@@ -30,6 +30,8 @@ class Verified:
         Whole, and of this execution; without their predictions, so that thousands fit into memory.
     damaged : dict of Unit to str
         What is wrong with those that cannot be read.
+    unreadable : dict of Unit to StorageError
+        Why the storage does not give those that it has, or may have.
     foreign : dict of Unit to str
         What those are of that are whole and of something else: other data, another grid, another version.
     missing : tuple of Unit
@@ -39,6 +41,7 @@ class Verified:
     damaged: dict[Unit, str]
     foreign: dict[Unit, str]
     missing: tuple[Unit, ...]
+    unreadable: dict[Unit, StorageError] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,15 @@ class _Foreign:
 
 
 def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verified:
-    """Read the results of `units` and verify that each is whole and is what the execution asks for."""
+    """Read the results of `units` and verify that each is whole and is what the execution asks for.
+
+    What the storage does not give is an answer like the others; only where the data's binding cannot be read either,
+    there is none.
+
+    Raises
+    ------
+    StorageError
+    """
     units = list(units)
     fingerprints: dict[str, str] = {}
     for dataset in dict.fromkeys(unit.dataset for unit in units):
@@ -61,17 +72,20 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     results: dict[Unit, StoredResult] = {}
     damaged: dict[Unit, str] = {}
     foreign: dict[Unit, str] = {}
+    unreadable: dict[Unit, StorageError] = {}
     missing: list[Unit] = []
     for unit, answer in zip(units, found, strict=True):
         if answer is None:
             missing.append(unit)
         elif isinstance(answer, str):
             damaged[unit] = answer
+        elif isinstance(answer, StorageError):
+            unreadable[unit] = answer
         elif isinstance(answer, _Foreign):
             foreign[unit] = answer.what
         else:
             results[unit] = answer
-    return Verified(results, damaged, foreign, tuple(missing))
+    return Verified(results, damaged, foreign, tuple(missing), unreadable)
 
 
 def _read(
@@ -80,9 +94,12 @@ def _read(
     fingerprints: dict[str, str],
     grids: dict[tuple[Any, Any], list[dict[str, Any]]],
     unit: Unit,
-) -> StoredResult | str | _Foreign | None:
+) -> StoredResult | str | StorageError | _Foreign | None:
     key = execution.result_key(unit)
-    data = store.get(key)
+    try:
+        data = store.get(key)
+    except StorageError as error:
+        return error
     if data is None:
         return None
     try:

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from job.console import Console
-from job.errors import ResultMismatch, one_line
+from job.errors import ResultMismatch, StorageError, StorageRefused, one_line
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
@@ -31,6 +31,7 @@ from job.training.search import Fit, Place
 from job.training.unit import Unit, UnitResult
 
 SIGN_OF_LIFE_S = 60.0
+MOST_REFUSED_IN_A_ROW = 3
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class Flight:
         self._with_checkpoint: set[Unit] = set()
         self._failed_before: set[str] = set()
         self._refused: dict[Unit, str] = {}
+        self._refused_in_a_row = 0
         self._hurry = threading.Event()
         self._alive_at = clock()
         self.finished = 0
@@ -208,8 +210,34 @@ class Flight:
             self.fail(unit, f"its result cannot be stored: {type(error).__name__}: {error}", traceback.format_exc())
             return
         key = self._execution.result_key(unit)
-        self._outbox.send(key, lambda: self._commit(key, data, result))
+        self._send_result(key, data, result)
         self._fail_refused()
+
+    def _send_result(self, key: str, data: bytes, result: UnitResult, *, later: bool = False) -> None:
+        self._outbox.send(
+            key,
+            lambda: self._commit(key, data, result),
+            lost=lambda error: self._result_lost(key, data, result, error),
+            later=later,
+        )
+
+    def _result_lost(self, key: str, data: bytes, result: UnitResult, error: StorageError) -> None:
+        """Find out whether a result that cannot be written is alone with that. Then its unit fails, and others go on.
+
+        Where not even a sign of life can be written, or one result after another is refused, no work can be stored.
+        """
+        if isinstance(error, StorageRefused):
+            try:
+                self._store.put(self._attempt.key(self._execution.id), self._attempt.encode(), durable=False)
+            except StorageRefused:
+                raise error from None
+            except StorageError:  # away at this moment: it shows when it is back
+                self._send_result(key, data, result, later=True)
+                return
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row >= MOST_REFUSED_IN_A_ROW:
+                raise error
+        self._refused[result.unit] = str(error)
 
     def _commit(self, key: str, data: bytes, result: UnitResult) -> None:
         unit = result.unit
@@ -218,13 +246,8 @@ class Flight:
         except ResultMismatch as error:
             self._refused[unit] = str(error)
             return
-        if unit in self._with_checkpoint:
-            checkpoints.remove(self._store, self._execution, unit)
-            self._with_checkpoint.discard(unit)
-        failed = self._failure_key(unit)
-        if failed in self._failed_before:
-            self._store.delete(failed)
-            self._failed_before.discard(failed)
+        self._refused_in_a_row = 0
+        self._tidy_up(unit)
         self.finished += 1
         self._console.detail(
             "unit_finished",
@@ -237,8 +260,21 @@ class Flight:
             unit=str(unit),
         )
 
+    def _tidy_up(self, unit: Unit) -> None:
+        """Remove the checkpoints and the record of failure of a unit that is committed; it is so without that too."""
+        try:
+            if unit in self._with_checkpoint:
+                checkpoints.remove(self._store, self._execution, unit)
+                self._with_checkpoint.discard(unit)
+            failed = self._failure_key(unit)
+            if failed in self._failed_before:
+                self._store.delete(failed)
+                self._failed_before.discard(failed)
+        except StorageRefused as error:
+            self._console.warning("not_tidied", f"{error.what}: left there", execution=self._execution.id)
+
     def _fail_refused(self) -> None:
-        """Record the units whose result found that of something else in its place."""
+        """Record the units whose result is refused, or found that of something else in its place."""
         while self._refused:
             unit, error = self._refused.popitem()
             self.fail(unit, error, None)
@@ -252,7 +288,7 @@ class Flight:
         record = {"unit": str(unit), "error": error, "traceback": trace, "by": self._attempt.id, **_host()}
         data = json.dumps(record, indent=1).encode()
         key = self._failure_key(unit)
-        self._outbox.send(key, lambda: self._store.put(key, data))
+        self._outbox.send(key, lambda: self._store.put(key, data), lost=self._left_out)
         self._console.error(
             "unit_failed", f"{unit} failed: {self.failures[unit]}", execution=self._execution.id, unit=str(unit)
         )
@@ -265,7 +301,7 @@ class Flight:
         self._sign("interrupted")
         while len(self._outbox) and self._clock() < deadline:
             before = len(self._outbox)
-            self._outbox.pump(now=True)
+            self._outbox.pump(now=True, until=deadline)
             if len(self._outbox) == before:  # the storage is away; the next attempt makes these fits again
                 return
 
@@ -279,7 +315,11 @@ class Flight:
         entry.unsaved, entry.saved_at = 0, self._clock()
         self._with_checkpoint.add(unit)
         # What a power cut takes of checkpoints and signs of life costs fits that are made again.
-        self._outbox.send(key, lambda: self._store.put(key, data, durable=False))
+        self._outbox.send(key, lambda: self._store.put(key, data, durable=False), lost=self._left_out)
+
+    def _left_out(self, error: StorageError) -> None:
+        """Say that a checkpoint or a record of a failure is not written: units go on without."""
+        self._console.warning("not_written", f"{error.what}: left out", execution=self._execution.id)
 
     def _sign(self, end: End | None) -> None:
         self._alive_at = self._clock()

@@ -17,7 +17,7 @@ import numpy as np
 
 from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
-from job.errors import ProcessedDataInvalid
+from job.errors import NoSpaceLeft, ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, workers_that_fit
@@ -175,7 +175,7 @@ class Processes(AbstractContextManager["Processes"]):
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
             count = self._count()
-            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,)))
+            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,), self._short))
             self._stack = self._stack.pop_all()
         return self
 
@@ -195,6 +195,13 @@ class Processes(AbstractContextManager["Processes"]):
         else:
             self._console.detail("workers", words, **fields)
         return count
+
+    def _short(self, count: int) -> None:
+        self._console.warning(
+            "processes_short",
+            f"the system allows no more processes: going on with {count} workers (ulimit -u, or the container's limit)",
+            workers=count,
+        )
 
     def __exit__(self, *error: object) -> None:
         self._stack.close()
@@ -217,8 +224,16 @@ class Processes(AbstractContextManager["Processes"]):
             raise ProcessedDataInvalid(
                 f"the processed data of {dataset} changed while the run started", "Run the same command again."
             )
-        np.save(self._scratch / f"{dataset}_X.npy", data.X)
-        np.save(self._scratch / f"{dataset}_y.npy", data.target)
+        try:
+            np.save(self._scratch / f"{dataset}_X.npy", data.X)
+            np.save(self._scratch / f"{dataset}_y.npy", data.target)
+        except OSError as error:
+            needed = (data.X.nbytes + data.target.nbytes) / MIB
+            raise NoSpaceLeft(
+                f"no room for the features of {dataset} in {self._options.scratch_dir}: they need {needed:,.1f} MiB "
+                f"({error.strerror or error})",
+                "Free some space there, or name a larger directory with LDP_SCRATCH_DIR.",
+            ) from error
 
 
 def _folds(task: Task) -> set[tuple[str, Sampler, int]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from job.arrays import Device
 from job.console import Console
-from job.errors import Interrupted, UsageError
+from job.errors import Interrupted, StorageRefused, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
@@ -29,7 +29,7 @@ from job.planning.spec import Spec
 from job.running.dispatch import Dispatch
 from job.running.flight import Flight, Task
 from job.running.notice import metadata_endpoint, watch_notices
-from job.running.outbox import Outbox, patiently
+from job.running.outbox import FIRST_PAUSE_S, Outbox, patiently
 from job.running.processes import Options, Pool, Processes
 from job.running.track import Track
 from job.signals import FLUSH_S, Stop, polled_signals
@@ -122,7 +122,8 @@ def run_experiment(
     execution: Execution = ask(
         lambda: resolve(
             store, spec, device, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
-        )
+        ),
+        writes=True,
     )
     for name, reason in planned.left_out.items():
         if not only:
@@ -180,16 +181,31 @@ class _Run:
     def _unsound(self, units: tuple[Unit, ...]) -> dict[Unit, str]:
         """Read results back and return what is wrong with those that have to be computed again.
 
-        Units that failed have none. Those under whose name the result of something else stands fail.
+        Units that failed have none. Those fail under whose name the result of something else stands, or what the
+        storage does not give.
         """
         asked = [unit for unit in units if unit not in self.failures]
         if not asked:
             return {}
-        found: Verified = self.ask(lambda: verify(self.store, self.execution, asked))
-        for unit, what in found.foreign.items():
-            self._refuse(unit, what)
-        gone = {unit: f"{self.store.where(self.execution.result_key(unit))} is not there" for unit in found.missing}
-        return found.damaged | gone
+        unsound: dict[Unit, str] = {}
+        give_up_at = self.means.clock() + self.options.give_up_s
+        while asked:
+            found: Verified = self.ask(functools.partial(verify, self.store, self.execution, asked))
+            for unit, what in found.foreign.items():
+                self._refuse(unit, what)
+            unsound |= found.damaged
+            for unit in found.missing:
+                unsound[unit] = f"{self.store.where(self.execution.result_key(unit))} is not there"
+            over = self.means.clock() >= give_up_at
+            lost = {u: e for u, e in found.unreadable.items() if over or isinstance(e, StorageRefused)}
+            if len(lost) == len(units) > 1:  # not a key's own trouble
+                raise next(iter(lost.values()))
+            for unit, error in lost.items():
+                self._refuse(unit, str(error))
+            asked = [unit for unit in found.unreadable if unit not in lost]
+            if asked:
+                self.means.sleep(FIRST_PAUSE_S)
+        return unsound
 
     def _refuse(self, unit: Unit, what: str) -> None:
         self.failures[unit] = what

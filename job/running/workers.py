@@ -14,12 +14,13 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
+from job.errors import NoMoreProcesses
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
 from job.terminal import show_cursor
 from job.training.kernels import numeric_environment
@@ -78,13 +79,22 @@ class WorkerPool:
     setup : callable
         Called once in each worker with `setup_args`; returns the function that takes a task and a callable for notes.
         Set-up, tasks, notes and values must pickle.
+    on_short : callable
+        Told how many workers there are where the system allows no more.
     """
 
-    def __init__(self, count: int, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        count: int,
+        setup: Callable[..., Work],
+        setup_args: tuple[Any, ...],
+        on_short: Callable[[int], None] = lambda _: None,
+    ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._count = count
         self._setup = setup
         self._setup_args = setup_args
+        self._on_short = on_short
         self._workers: list[_Worker] = []
         self._kills = out_of_memory_kills()
 
@@ -114,6 +124,11 @@ class WorkerPool:
         None comes several times a second, so that the caller can look after other things. After `stopped` what is
         still in the pipes is yielded, and nothing waited for. With `alone`, one worker is left, and has the machine's
         memory to itself.
+
+        Raises
+        ------
+        NoMoreProcesses
+            Where the system allows not a single worker.
         """
         waiting = deque(tasks)
         if alone:
@@ -121,7 +136,13 @@ class WorkerPool:
         count = 1 if alone else self._count
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
             while waiting and len(self._workers) < count:
-                self._workers.append(self._start())
+                try:
+                    self._workers.append(self._start())
+                except BlockingIOError as error:
+                    if not self._workers:
+                        raise NoMoreProcesses(error) from error
+                    count = self._count = len(self._workers)
+                    self._on_short(count)
             for worker in self._workers:
                 if waiting and worker.task is None:
                     self._hand(worker, waiting.popleft())
@@ -141,10 +162,15 @@ class WorkerPool:
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=_work, args=(theirs, self._setup, self._setup_args), daemon=True)
-        # Without the safe path an interpreter that is started so looks for modules in the working directory first: a
-        # file `pickle.py` or `socket.py` there would run in every worker.
-        with _environment({**numeric_environment(), "PYTHONSAFEPATH": "1"}):
-            process.start()
+        try:
+            # Without the safe path an interpreter that is started so looks for modules in the working directory first:
+            # a file `pickle.py` or `socket.py` there would run in every worker.
+            with _environment({**numeric_environment(), "PYTHONSAFEPATH": "1"}):
+                process.start()
+        except OSError:
+            ours.close()
+            theirs.close()
+            raise
         theirs.close()  # so that the worker's death closes the pipe
         return _Worker(process, ours)
 
@@ -218,7 +244,8 @@ def _end_with_parent() -> None:
         show_cursor()  # a parent that was killed could not
         os._exit(1)
 
-    threading.Thread(target=watch, daemon=True).start()
+    with suppress(RuntimeError):  # no more threads: then it ends when its pipe does, after the fit
+        threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,13 +17,19 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, SettingInvalid, StorageRefused, masked, one_line
+from job.errors import LdpError, NoSpaceLeft, SettingInvalid, StorageRefused, masked, one_line
 from job.store.directory import Directory
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
 from job.store.spool import spool_file
 
 _OBJECT_NOT_FOUND = "Object at location"
+IDLE_S = 30.0
+_NO_TIMEOUT = timedelta(days=30)
+_SMALL_BYTES = 256 << 10
+_SENT_WHILE_IDLE = 2 << 20  # bytes of a body that may take as long as a silence: 70 kB/s
+_PART_BYTES, _PARTS_AT_ONCE = 8 << 20, 4
+_CHUNK_BYTES = 256 << 10
 _MOST_TRIES = 5  # of creating what is taken, and gone again when it is read
 
 
@@ -51,17 +59,26 @@ class Store:
     :class:`~job.errors.NoSpaceLeft` where it is full.
     """
 
-    def __init__(self, backend: Any, url: str, scratch_dir: Path | None = None, *, renews: bool = False) -> None:
+    def __init__(
+        self,
+        backend: Any,
+        url: str,
+        scratch_dir: Path | None = None,
+        *,
+        renews: bool = False,
+        reopen: Callable[[int], Any] | None = None,
+    ) -> None:
         self._backend = backend
         self._directory = backend if isinstance(backend, Directory) else None
         self._remote = not isinstance(backend, Directory | MemoryStore)
         self._answered = False
         self._renews = renews
+        self._reopen = reopen
         self._scratch_dir = scratch_dir
         self.url = url
 
     @classmethod
-    def open(cls, url: str = ".", scratch_dir: Path | None = None, retries: int = 10) -> Store:
+    def open(cls, url: str = ".", scratch_dir: Path | None = None, retries: int = 10, idle_s: float = IDLE_S) -> Store:
         """Open a directory (made if it is missing) or a URL.
 
         Parameters
@@ -75,6 +92,9 @@ class Store:
         retries : int
             How often a request to an object store that fails for a passing reason (5xx, a lost connection) is sent
             again, with growing pauses, for half a minute in all.
+        idle_s : float
+            After how many seconds without a byte a request to an object store counts as failed. How long a transfer
+            takes altogether does not matter.
 
         Raises
         ------
@@ -87,16 +107,22 @@ class Store:
                 return cls(Directory(address.path), str(address), scratch_dir)
             if address.scheme == "memory":
                 return cls(MemoryStore(), "memory:///", scratch_dir)
-            options: dict[str, Any] = {
-                "retry_config": {"max_retries": retries, "retry_timeout": timedelta(seconds=30)},
-                "client_options": {"connect_timeout": "5s", "timeout": "30s"},
-            }
-            if address.scheme != "s3":
-                return cls(from_url(str(address), **options), str(address), scratch_dir)
-            access = find_access()
-            options["client_options"]["allow_http"] = access.plain_http
-            backend = from_url(str(address), **access.options, **options)
-            return cls(backend, str(address), scratch_dir, renews=access.renews)
+            access = find_access() if address.scheme == "s3" else None
+
+            def connect(sending: int = 0) -> Any:
+                """Open the backend for requests whose bodies have so many bytes: its clock runs while they are sent."""
+                options: dict[str, Any] = {} if access is None else dict(access.options)
+                options["retry_config"] = {"max_retries": retries, "retry_timeout": timedelta(seconds=30)}
+                options["client_options"] = {
+                    "connect_timeout": timedelta(seconds=min(5.0, idle_s)),
+                    "read_timeout": timedelta(seconds=idle_s * (1 + sending / _SENT_WHILE_IDLE)),
+                    "timeout": _NO_TIMEOUT,
+                    **({} if access is None else {"allow_http": access.plain_http}),
+                }
+                return from_url(str(address), **options)
+
+            renews = access is not None and access.renews
+            return cls(connect(), str(address), scratch_dir, renews=renews, reopen=connect)
         except LdpError:
             raise
         except (BaseError, OSError, ValueError) as error:
@@ -153,7 +179,7 @@ class Store:
         """
         with self._errors("write", key):
             if self._directory is None:
-                obstore.put(self._backend, key, data)
+                obstore.put(self._sender(len(data)), key, data, use_multipart=False)
                 return
             with self._directory.writer(key, durable=durable) as file:
                 file.write(data)
@@ -181,7 +207,7 @@ class Store:
 
     def _create(self, key: str, data: bytes) -> None:
         if self._directory is None:
-            obstore.put(self._backend, key, data, mode="create")
+            obstore.put(self._sender(len(data)), key, data, mode="create", use_multipart=False)
             return
         with self._directory.writer(key, create=True) as file:
             file.write(data)
@@ -195,9 +221,11 @@ class Store:
                     yield file
                 return
             with spool_file(self._scratch_dir) as spool:
-                yield cast("BinaryIO", spool)
-                spool.flush()
-                obstore.put(self._backend, key, Path(spool.name))
+                with self._room("write", key):
+                    yield cast("BinaryIO", spool)
+                    spool.flush()
+                sender = self._sender(_PART_BYTES * _PARTS_AT_ONCE)
+                obstore.put(sender, key, Path(spool.name), chunk_size=_PART_BYTES, max_concurrency=_PARTS_AT_ONCE)
 
     @contextmanager
     def reader(self, key: str) -> Iterator[BinaryIO]:
@@ -215,9 +243,11 @@ class Store:
                 yield file
             return
         with self._errors("read", key), spool_file(self._scratch_dir) as spool:
-            for chunk in obstore.get(self._backend, key).stream():
-                spool.write(chunk)
-            spool.seek(0)
+            for chunk in self._chunks(key):
+                with self._room("read", key):
+                    spool.write(chunk)
+            with self._room("read", key):
+                spool.seek(0)
             yield cast("BinaryIO", spool)
 
     def objects(self, prefix: str) -> Iterator[ObjectInfo]:
@@ -249,6 +279,42 @@ class Store:
                 obstore.delete(self._backend, key)
             except FileNotFoundError as error:
                 self._missing(error, "delete", key)
+
+    def _sender(self, sending: int) -> Any:
+        """Return the backend for a request with a body of so many bytes."""
+        return self._backend if self._reopen is None or sending < _SMALL_BYTES else self._reopen(sending)
+
+    def _chunks(self, key: str) -> Iterator[Any]:
+        """Yield an object's bytes; where the connection breaks, go on from there, as long as any arrive."""
+        found = obstore.get(self._backend, key)
+        size, tag = found.meta["size"], found.meta["e_tag"]
+        done = before = 0
+        while True:
+            try:
+                for chunk in found.stream(min_chunk_size=_CHUNK_BYTES):
+                    done += len(chunk)
+                    yield chunk
+                return
+            except (BaseError, OSError):
+                if done == before or done >= size or tag is None:
+                    raise
+                before = done
+            # Of what stood there when reading began: whatever else stands there now is refused.
+            found = obstore.get(self._backend, key, options={"range": {"offset": done}, "if_match": tag})
+
+    @contextmanager
+    def _room(self, verb: str, key: str) -> Iterator[None]:
+        """Say of a full disk here that it is not the storage's."""
+        try:
+            yield
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            place = self._scratch_dir or tempfile.gettempdir()
+            raise NoSpaceLeft(
+                f"no room in {place} to {verb} {self.where(key)}",
+                "Free some space there, or name a larger directory with LDP_SCRATCH_DIR.",
+            ) from error
 
     def _missing(self, error: FileNotFoundError, verb: str, key: str) -> None:
         """Return where an object is missing, and raise where it is the bucket."""

@@ -8,6 +8,7 @@ from SMOTE's.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -24,6 +25,7 @@ from job.training.splits import Fold
 from job.training.techniques import BEFORE, Sampler, resample
 
 _COLUMNS = 4
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, None})  # None: NumPy only says how much of an array was written
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,21 @@ class FoldCache:
         if self._directory is None:
             return make()
         place = self.place(self._directory, dataset, sampler, seed) / fold.name
-        place.mkdir(parents=True, exist_ok=True)
-        with (place / "lock").open("w") as lock:
+        done = place / "done.json"
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            lock = (place / "lock").open("w")
+        except OSError as error:
+            if error.errno not in _NO_ROOM:
+                raise
+            self._on_full()
+            return make()
+        with lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # released when the file is closed, or its process dies
-            done = place / "done.json"
             if not done.exists():
                 made = make()
                 if not self._keep(self._directory, place, made):
                     return made
-                done.write_text(json.dumps(made.cpu_seconds))
         arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in self._ARRAYS}
         return PreparedFold(**arrays, cpu_seconds=float(json.loads(done.read_text())))
 
@@ -155,8 +163,19 @@ class FoldCache:
             if self._limit is not None and size + _bytes_under(directory / "folds") > self._limit:
                 self._on_full()
                 return False
-            for name, array in arrays.items():
-                np.save(place / f"{name}.npy", array)
+            try:
+                for name, array in arrays.items():
+                    np.save(place / f"{name}.npy", array)
+                staged = place / "done.new"
+                staged.write_text(json.dumps(made.cpu_seconds))
+                staged.replace(place / "done.json")
+            except OSError as error:  # the directory is smaller than the limit, or shared with others
+                for path in (*(place / f"{name}.npy" for name in arrays), place / "done.new"):
+                    path.unlink(missing_ok=True)
+                if error.errno not in _NO_ROOM:
+                    raise
+                self._on_full()
+                return False
         return True
 
     @staticmethod

@@ -44,6 +44,9 @@ class Weather:
         self.rng = random.Random(seed)
         self.unavailable = self.reset = self.truncate = self.drop_answer = 0.0
         self.latency_s = 0.0
+        self.bytes_a_second: float | None = None
+        self.cut_after: int | None = None
+        self.refused_key: str | None = None
         self.refusal: tuple[str, int] | None = None
         self.counts: Counter[str] = Counter()
 
@@ -73,11 +76,14 @@ class _Proxy(BaseHTTPRequestHandler):
         pass
 
     def _pass_on(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        body = self._receive(int(self.headers.get("Content-Length") or 0))
         kind = self.weather.kind()
         self.weather.counts[kind] += 1
         self.weather.counts["requests"] += 1
         time.sleep(self.weather.latency_s)
+        if self.weather.refused_key is not None and self.weather.refused_key in self.path:
+            self._answer(403, {}, refusal_body("AccessDenied"))
+            return
         if self.weather.refusal is not None:
             code, status = self.weather.refusal
             self._answer(status, {}, refusal_body(code))
@@ -89,7 +95,12 @@ class _Proxy(BaseHTTPRequestHandler):
             self._hang_up()
             return
         status, headers, content = self._ask(body)
-        if kind == "drop_answer":  # done, and nobody will know
+        cut = self.weather.cut_after
+        if cut is not None and self.command == "GET" and len(content) > cut:
+            self.weather.counts["cut"] += 1
+            self._answer(status, headers, content[:cut], len(content))
+            self.close_connection = True  # in good order, so that what was sent arrives
+        elif kind == "drop_answer":  # done, and nobody will know
             self._hang_up()
         elif kind == "truncate" and len(content) > 1:
             self._answer(status, headers, content[: len(content) // 2], len(content))
@@ -116,7 +127,22 @@ class _Proxy(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            for piece in (body[at : at + _PIECE] for at in range(0, len(body), _PIECE)):
+                self.wfile.write(piece)
+                self._take_time(len(piece))
+
+    def _receive(self, length: int) -> bytes:
+        pieces = []
+        while length > 0:
+            pieces.append(self.rfile.read(min(length, _PIECE)))
+            length -= len(pieces[-1])
+            self._take_time(len(pieces[-1]))
+        return b"".join(pieces)
+
+    def _take_time(self, length: int) -> None:
+        if self.weather.bytes_a_second is not None:
+            self.wfile.flush()
+            time.sleep(length / self.weather.bytes_a_second)
 
     def _hang_up(self) -> None:
         self.wfile.flush()
@@ -127,6 +153,7 @@ class _Proxy(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = _pass_on
 
 
+_PIECE = 64 << 10
 _HOP = {"connection", "transfer-encoding", "keep-alive", "server", "date"}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from job.console import Console
-from job.errors import Interrupted, StorageError
+from job.errors import Interrupted, StorageError, StorageRefused
 from job.planning.spec import Spec, parse_spec
 from job.running.flight import FitMade, Made, Task
 from job.running.processes import Options
@@ -86,6 +86,17 @@ class World:
     now: float = 0.0
     jumps: bool = False
     baton: Baton | None = None
+    unsynced: dict[int, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def cut_power(self, attempt: int) -> None:
+        """Take away, cut or keep what an attempt wrote and did not ask to be durable."""
+        for key in sorted(self.unsynced.pop(attempt, set())):
+            data = self.store.get(key)
+            kept = self.rng.choice([None, b"", (data or b"")[:7], data])
+            if kept is None:
+                self.store.delete(key)
+            elif data is not None:
+                self.store.put(key, kept)
 
     def step(self, attempt: int) -> None:
         """Time goes by, and another attempt may have its turn."""
@@ -146,6 +157,11 @@ class Odds:
     lose_answer: float = 0.0
     stop: float = 0.0
     worker_dies: float = 0.0
+    hang: float = 0.0
+    keys_refused: float = 0.0
+    """Which share of the results' keys this weather refuses, whatever is asked of them."""
+    power: float = 0.0
+    """How often a kill is a power cut."""
 
 
 class FaultyStore(Store):
@@ -161,14 +177,24 @@ class FaultyStore(Store):
         world.step(self._attempt)
         if world.rng.random() < odds.kill:
             raise Killed
+        if "/results/" in key and number(odds.keys_refused, self._attempt // 10, key) < odds.keys_refused:
+            raise StorageRefused(f"cannot {verb} {key}: AccessDenied", "ask for it")
         if world.rng.random() < odds.refuse:
             raise StorageError(f"refused to {verb} {key}", "wait")
+        if world.rng.random() < odds.hang:
+            world.now += 120
+            raise StorageError(f"cannot {verb} {key}: no answer", "wait")
         with super()._errors(verb, key):
             yield
         if world.rng.random() < odds.kill:
             raise Killed
         if verb in ("write", "delete") and world.rng.random() < odds.lose_answer:
             raise StorageError(f"the answer to {verb} {key} was lost", "wait")
+
+    def put(self, key: str, data: bytes, *, durable: bool = True) -> None:
+        super().put(key, data, durable=durable)
+        unsynced = self._world.unsynced[self._attempt]
+        unsynced.discard(key) if durable else unsynced.add(key)
 
 
 class _Stop(Stop):
@@ -241,7 +267,7 @@ def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options:
         world.step(attempt)
 
     means = Means(pool=pool, signals=signals, clock=lambda: world.now, sleep=sleep)
-    how = Options(workers, Path(), CHECKPOINT_S, give_up_s=400.0, shard=options.pop("shard", None))
+    how = Options(workers, Path(), CHECKPOINT_S, options.pop("give_up_s", 400.0), shard=options.pop("shard", None))
     try:
         return run_experiment(
             FaultyStore(world, attempt, odds),
@@ -253,8 +279,12 @@ def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options:
             **options,
         )
     except Killed:
+        if world.rng.random() < odds.power:
+            world.cut_power(attempt)
         return "killed"
     except Interrupted:
         return "interrupted"
+    except StorageRefused:
+        return "refused"
     except StorageError:
         return "storage stayed away"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import time
@@ -132,11 +133,11 @@ def test_a_spot_notice_ends_the_run_with_143_and_loses_no_fit(make_ldp: Callable
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Path:
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
     """A file system of its own."""
     place = tmp_path / "disk"
     place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(place)]
+    command = ["mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', '4m')}", "tmpfs", str(place)]
     if subprocess.run(command, capture_output=True, check=False).returncode:
         pytest.skip("this machine does not let a test mount a small file system (needs root)")
     yield place
@@ -254,3 +255,79 @@ def test_trees_do_not_depend_on_the_processors_blas_kernels(make_ldp: Callable[.
     trees = [unit for unit in found["Haswell"] if "/logistic_regression/" not in unit]
     assert len(trees) == 8
     assert {unit: found["Haswell"][unit] for unit in trees} == {unit: found["Nehalem"][unit] for unit in trees}
+
+
+@pytest.mark.parametrize("small_disk", ["128k"], indirect=True)
+def test_a_scratch_directory_smaller_than_its_limit_costs_time_and_nothing_else(
+    make_ldp: Callable[..., Ldp], small_disk: Path, tmp_path: Path, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(str(tmp_path / "store"))
+    code, said = ldp.run(*RUN, "--jobs", "2", LDP_SCRATCH_DIR=str(small_disk))
+    assert code == 0, said
+    assert "scratch_full" in said
+    assert ldp.digests() == expected
+
+
+@pytest.mark.parametrize("small_disk", ["16k"], indirect=True)
+def test_a_scratch_directory_without_room_for_the_features_is_one_clear_error(
+    make_ldp: Callable[..., Ldp], small_disk: Path, tmp_path: Path
+) -> None:
+    ldp = make_ldp(str(tmp_path / "store"))
+    code, said = ldp.run(*RUN, "--jobs", "2", LDP_SCRATCH_DIR=str(small_disk))
+    assert code == 1
+    assert f"no room for the features of taiwan_credit in {small_disk}" in said
+    assert "LDP_SCRATCH_DIR" in said
+    assert "unit_failed" not in said
+
+
+def test_one_result_whose_key_is_refused_fails_its_unit_and_no_other(
+    make_ldp: Callable[..., Ldp], s3_url: str, s3_endpoint: str, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(s3_url)
+    weather = Weather()
+    weather.refused_key = "results/taiwan_credit/lightgbm/smote/seed_2.parquet"
+    unit = "taiwan_credit/lightgbm/smote/seed_2"
+    with serve(proxy_to(s3_endpoint, weather)) as endpoint:
+        code, said = ldp.run(*RUN, "--jobs", "2", AWS_ENDPOINT_URL=endpoint)
+        assert code == 1, said
+        assert "AccessDenied" in said
+        assert "storage_away" not in said
+        others = {name: digest for name, digest in expected.items() if name != unit}
+        assert ldp.digests() == others
+        weather.refused_key = None
+        assert ldp.run(*RUN)[0] == 0
+        assert ldp.digests() == expected
+        weather.refused_key = "results/taiwan_credit/lightgbm/smote/seed_2.parquet"
+        code, said = ldp.run("analyze", "summary", AWS_ENDPOINT_URL=endpoint)
+        assert code == 0, said
+        assert "seed_2.parquet" in said
+        assert "AccessDenied" in said
+        code, said = ldp.run(*RUN, AWS_ENDPOINT_URL=endpoint)
+        assert code == 1, "complete is what has been read back"
+    assert ldp.digests() == expected
+
+
+@pytest.mark.parametrize("kind", ["directory", "pipe", "link"])
+def test_what_is_no_file_in_the_place_of_a_result_fails_its_unit_and_no_other(
+    kind: str, make_ldp: Callable[..., Ldp], tmp_path: Path, expected: dict[str, str]
+) -> None:
+    ldp = make_ldp(str(tmp_path / "store"))
+    assert ldp.run(*RUN, "--jobs", "2")[0] == 0
+    (execution,) = list_executions(ldp.store)
+    place = tmp_path / "store/executions" / execution / "results/taiwan_credit/lightgbm/smote/seed_2.parquet"
+    place.unlink()
+    {
+        "directory": place.mkdir,
+        "pipe": lambda: os.mkfifo(place),
+        "link": lambda: place.symlink_to("nowhere"),
+    }[kind]()
+    code, said = ldp.run(*RUN, "--jobs", "1")
+    assert code == 1, said
+    assert "seed_2.parquet" in said
+    assert "move it away" in said
+    code, said = ldp.run("analyze", "summary")
+    assert code == 0, said
+    assert "seed_2.parquet" in said
+    place.rmdir() if kind == "directory" else place.unlink()
+    assert ldp.run(*RUN, "--jobs", "1")[0] == 0
+    assert ldp.digests() == expected

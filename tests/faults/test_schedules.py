@@ -1,5 +1,6 @@
-"""1,000 seeded schedules of kills, delays, lost answers, overlapping attempts and worker counts: nothing is lost,
-nothing is done twice over, and the results are those of an uninterrupted run.
+"""1,000 seeded schedules of kills, power cuts, delays, hangs, lost answers, keys that are refused, short patience,
+overlapping attempts and worker counts: nothing is lost, nothing is done twice over, and the results are those of an
+uninterrupted run.
 
 A failing seed is named in the test's id and message; ``pytest -k "schedules and 17"`` replays its block.
 """
@@ -91,17 +92,21 @@ def run_schedule(seed: int) -> None:
         lose_answer=rng.choice([0.0, 0.05]),
         stop=rng.choice([0.0, 0.02]),
         worker_dies=rng.choice([0.0, 0.0, 0.02]),
+        hang=rng.choice([0.0, 0.0, 0.02]),
+        keys_refused=rng.choice([0.0, 0.0, 0.2, 0.6]),
+        power=rng.choice([0.0, 0.5]),
     )
+    give_up_s = rng.choice([0.0, 20.0, 400.0])
     seen: dict[str, str] = {}
     for round_ in range(60):
         overlapping = rng.choice([1, 1, 2, 3])
         workers = rng.choice([1, 2, 5])
         calm = odds if round_ < 50 else Odds()  # at last the weather is fine
         if overlapping == 1:
-            ends = [attempt_run(now, round_ * 10, calm, workers)]
+            ends = [attempt_run(now, round_ * 10, calm, workers, give_up_s=give_up_s)]
         else:
             numbers = [round_ * 10 + i for i in range(overlapping)]
-            ends = together(now, {n: partial(attempt_run, now, n, calm, workers) for n in numbers})
+            ends = together(now, {n: partial(attempt_run, now, n, calm, workers, give_up_s=give_up_s) for n in numbers})
         if list_executions(now.store):
             committed = digests(now.store)
             assert {unit: committed.get(unit) for unit in seen} == seen, "a finished unit was lost or changed"
@@ -157,6 +162,28 @@ def test_eight_shards_that_start_together_do_each_unit_once() -> None:
         assert all(isinstance(end, RunReport) for end in ends)
         assert {len(times) for times in now.made.values()} == {1}
         assert digests(now.store) == uninterrupted()
+
+
+def test_one_key_that_is_refused_fails_its_unit_and_no_other() -> None:
+    for seed in range(20):
+        now = world(seed)
+        refusing = Odds(keys_refused=1 / UNITS)
+        end = attempt_run(now, 0, refusing, workers=2)
+        assert isinstance(end, RunReport)
+        refused = {str(unit) for unit, why in end.failures.items() if "AccessDenied" in why}
+        assert len(refused) == len(end.failures)
+        assert len(digests(now.store)) == UNITS - len(refused)
+        assert set(digests(now.store)) == set(uninterrupted()) - refused
+        again = attempt_run(now, 10, Odds(), workers=2)
+        assert isinstance(again, RunReport)
+        assert again.finished == len(refused), "what was stored is not computed again"
+        assert digests(now.store) == uninterrupted()
+
+
+def test_where_every_result_is_refused_the_run_ends_before_much_is_computed_in_vain() -> None:
+    now = world(1)
+    assert attempt_run(now, 0, Odds(keys_refused=1.0), workers=1) == "refused"
+    assert len({unit for unit, _ in now.made}) <= 4
 
 
 def test_no_checkpoint_is_left_when_an_execution_is_complete() -> None:

@@ -161,6 +161,23 @@ def test_a_native_librarys_panic_is_no_traceback(ldp, monkeypatch: pytest.Monkey
     assert "Traceback" not in err
 
 
+@pytest.mark.parametrize(
+    "error", [RuntimeError("can't start new thread"), BlockingIOError(11, "Resource temporarily unavailable")]
+)
+def test_a_limit_of_threads_or_processes_is_no_fault_of_ldp(  # type: ignore[no-untyped-def]
+    error: Exception, ldp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def limited(_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("job.cli.data.print_json", limited)
+    code, _, err = ldp("data", "list", "--json")
+    assert code == 1
+    assert "the system allows no more processes or threads" in err
+    assert "ulimit -u" in err
+    assert "fault of ldp" not in err
+
+
 def test_a_command_that_begins_with_ldp_is_understood(ldp) -> None:  # type: ignore[no-untyped-def]
     assert ldp("ldp", "data", "list", "--json")[0] == 0
 

@@ -156,6 +156,106 @@ def test_a_write_that_is_refused_for_good_ends_it_at_once_and_the_others_are_mad
     assert len(box) == 0
 
 
+def test_a_write_that_fails_for_ever_while_others_succeed_is_given_up_alone() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    told: list[str] = []
+
+    def bad() -> None:
+        raise StorageError("this key alone", "wait")
+
+    box.send("bad", bad, lost=lambda error: told.append(error.what))
+    begun = clock.now
+    number = 0
+    while not told:
+        clock.now += 0.5
+        number += 1
+        box.send(f"{number}", storage.write(f"{number}"))
+        box.pump()
+    assert told == ["this key alone"]
+    assert clock.now - begun == 60
+    while len(box):
+        clock.now += 0.5
+        box.pump()
+    assert storage.taken == ["first", *(str(n + 1) for n in range(number))], "others wait no longer than a pause"
+
+
+def test_a_write_that_is_refused_and_looked_after_ends_nothing() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    told: list[str] = []
+
+    def refused() -> None:
+        raise StorageRefused("AccessDenied", "ask for it")
+
+    box.send("refused", refused, lost=lambda error: told.append(error.what))
+    box.send("b", storage.write("b"))
+    assert (told, storage.taken, len(box)) == (["AccessDenied"], ["first", "b"], 0)
+
+
+@pytest.mark.parametrize("give_up_s", [0.0, 0.5, 1.0, 7.5, 60.0, 600.0])
+def test_it_gives_up_when_it_was_told_to(give_up_s: float) -> None:
+    clock, storage = Clock(), Storage()
+    box = Outbox(Console.silent(), clock, give_up_s)
+    box.send("first", storage.write("first"))
+    storage.away = True
+    begun = clock.now
+    with pytest.raises(StorageError, match="stayed away"):
+        box.send("a", storage.write("a"))
+        while True:
+            clock.now += 0.25
+            box.pump()
+    assert clock.now - begun == give_up_s
+
+
+def test_reading_is_no_proof_that_the_storage_can_be_written() -> None:
+    clock, storage = Clock(), Storage()
+    box = Outbox(Console.silent(), clock, give_up_s=600)
+    assert patiently(lambda: 42, box, lambda _: None) == 42
+    storage.away = True
+    with pytest.raises(StorageError, match="away"):
+        box.send("a", storage.write("a"))
+
+
+def test_a_flush_begins_no_write_after_its_deadline() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    storage.away = True
+
+    def slow(what: str):  # type: ignore[no-untyped-def]
+        def do() -> None:
+            storage.write(what)()
+            clock.now += 2
+
+        return do
+
+    for name in "abcdef":
+        box.send(name, slow(name))
+    storage.away = False
+    box.pump(now=True, until=clock.now + 3)
+    assert storage.taken == ["first", "a", "b"]
+    assert len(box) == 4
+
+
+def test_a_write_that_its_owner_sends_again_later_is_tried_after_a_pause() -> None:
+    clock, storage = Clock(), Storage()
+    box = outbox(clock, storage)
+    tries: list[float] = []
+
+    def refused() -> None:
+        tries.append(clock.now)
+        raise StorageRefused("AccessDenied", "ask for it")
+
+    def again(_: StorageError) -> None:
+        box.send("a", refused, lost=again, later=True)
+
+    box.send("a", refused, lost=again)
+    for _ in range(12):
+        clock.now += 0.25
+        box.pump()
+    assert tries == [100, 101, 102, 103]
+
+
 def test_a_question_that_is_refused_for_good_is_not_asked_again() -> None:
     clock, storage = Clock(), Storage()
     asked = []

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
 
 import pytest
 
+from job.errors import NoMoreProcesses
 from job.running.workers import Note, Outcome, WorkerPool
 from job.training.kernels import numeric_environment
 
@@ -132,3 +136,32 @@ def _alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
     except FileNotFoundError:
         return False
+
+
+def allow_processes(monkeypatch: pytest.MonkeyPatch, allowed: int) -> None:
+    original, started = SpawnProcess.start, itertools.count(1)
+
+    def start(self: SpawnProcess) -> None:
+        if next(started) > allowed:
+            raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+        original(self)
+
+    monkeypatch.setattr(SpawnProcess, "start", start)
+
+
+def test_where_the_system_allows_no_more_processes_those_that_there_are_do_all_the_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    allow_processes(monkeypatch, 1)
+    short: list[int] = []
+    with WorkerPool(3, plain, (), short.append) as pool:
+        outcomes = outcomes_of(pool, range(5))
+    assert sorted(outcome.task for outcome in outcomes) == list(range(5))
+    assert not any(outcome.error for outcome in outcomes)
+    assert short == [1]
+
+
+def test_where_the_system_allows_no_process_at_all_that_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow_processes(monkeypatch, 0)
+    with WorkerPool(3, plain, ()) as pool, pytest.raises(NoMoreProcesses, match="ulimit -u"):
+        outcomes_of(pool, range(5))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 from collections.abc import Iterable
 from pathlib import Path
@@ -259,3 +260,31 @@ def test_a_column_without_any_value_and_a_constant_one_do_no_harm() -> None:
 def test_a_target_of_one_class_is_inapplicable() -> None:
     with pytest.raises(Inapplicable):
         split(np.zeros(50, np.int8), seed=1, folds=3, test_share=0.3)
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), OSError("100 requested and 7 written")]
+)
+@pytest.mark.parametrize("array", [0, 1, 2, 3])
+def test_folds_without_room_on_the_disk_are_made_again_and_nothing_half_written_is_used(
+    error: OSError, array: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    X, y = rows(13)
+    given = units("logistic_regression", ("baseline", "smote"))
+    expected = list(run_units(given, PROTOCOL, X, y))
+    full: list[None] = []
+    (tmp_path / "folds").mkdir()
+    cache = FoldCache(tmp_path, None, lambda: full.append(None))
+    original, calls = np.save, itertools.count()
+
+    def save(path: Path, values: object) -> None:
+        if next(calls) == array:
+            path.write_bytes(b"half")
+            raise error
+        original(path, values)
+
+    monkeypatch.setattr(np, "save", save)
+    for _ in range(2):  # the second time with room, and with what the first left on the disk
+        for found, wanted in zip(run_units(given, PROTOCOL, X, y, cache), expected, strict=True):
+            assert_same(found, wanted)
+    assert len(full) == 1
