@@ -21,6 +21,7 @@ from job.errors import (
     NoMoreProcesses,
     OutputLost,
     ReaderGone,
+    SettingInvalid,
     SystemRefused,
 )
 from job.signals import Stop, Stopped, watch_signals
@@ -89,6 +90,11 @@ def _run(stop: Stop) -> int:
 
 
 def _call(arguments: list[str], stop: Stop) -> int:
+    if sys.flags.optimize > 1:
+        raise SettingInvalid(
+            "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and LightGBM fails without them",
+            "Unset PYTHONOPTIMIZE, or set it to 1.",
+        )
     from job.cli.commands import app
 
     try:
