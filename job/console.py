@@ -15,7 +15,7 @@ from typing import IO, Any, Literal
 
 from job.progress import BarProgress, LineProgress, Progress, bar_of
 from job.streams import Log
-from job.terminal import harmless
+from job.terminal import harmless, sane_environment
 
 Level = Literal["info", "warning", "error"]
 RESERVED = ("time", "level", "event", "message")
@@ -98,7 +98,9 @@ class Console:
         if self._rich is None:
             from rich.console import Console as RichConsole
 
-            self._rich = RichConsole(file=self.stream, markup=False, emoji=False, highlight=False)
+            self._rich = RichConsole(
+                file=self.stream, markup=False, emoji=False, highlight=False, _environ=sane_environment()
+            )
         return self._rich
 
 

@@ -44,6 +44,15 @@ def harmless(text: str, keep: str = "") -> str:
     return "".join(one if one.isprintable() or one in keep else _escaped(one) for one in text)
 
 
+def sane_environment() -> dict[str, str]:
+    """Return the environment without a width or height of the terminal that is no number."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"COLUMNS", "LINES"} or (value.isascii() and value.isdigit() and len(value) < 5)
+    }
+
+
 def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
