@@ -18,9 +18,8 @@ def diagnose(source: Source, problem: str) -> NoReturn:
     ------
     RawFileInvalid
     """
-    assert source.header is not None  # noqa: S101
-    width, between = source.header.width, source.header.between
-    names = {i: name for name, i in source.header.positions.items()}
+    width, between = source.found_header.width, source.found_header.between
+    names = {i: name for name, i in source.found_header.positions.items()}
     line: int | None = None
     try:
         for line, record in source.records():
@@ -53,8 +52,7 @@ def diagnose(source: Source, problem: str) -> NoReturn:
 
 def another_header(source: Source, line: int | str, record: Sequence[str]) -> RawFileInvalid:
     """Return why a header in the middle of a file, which is not the first one, cannot be used."""
-    assert source.header is not None  # noqa: S101
-    header = source.header
+    header = source.found_header
     what = f"other columns than line {header.line}, or in another order"
     if len(record) != header.width:
         what = f"{len(record)} columns where line {header.line} has {header.width}"

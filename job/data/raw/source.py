@@ -30,6 +30,13 @@ class Source:
         """Return the file's path or URL, for messages."""
         return self.store.where(self.key)
 
+    @property
+    def found_header(self) -> Header:
+        """Return the header, which is found before any record is asked for."""
+        if self.header is None:
+            raise RuntimeError("records are asked for before the header was found")
+        return self.header
+
     def with_header(self, header: Header) -> Source:
         """Return the file with what was found of its header."""
         return replace(self, header=header)
@@ -63,15 +70,15 @@ class Source:
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (number of the line it begins on, cells) of each data record. Slow; for messages."""
-        assert self.header is not None  # noqa: S101
+        header = self.found_header
         with self.open() as binary:
-            _skip(binary, self.header.offset)
+            _skip(binary, header.offset)
             text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
             reader = csv.reader(text, strict=True)
-            begins = self.header.lines + 1
+            begins = header.lines + 1
             for record in reader:
-                ends = self.header.lines + reader.line_num
-                if not self.header.between.is_passed_over(record):
+                ends = header.lines + reader.line_num
+                if not header.between.is_passed_over(record):
                     yield begins, record
                 begins = ends + 1
 
@@ -83,8 +90,7 @@ class Source:
         rows : collection of int
             Positions in the table.
         """
-        assert self.header is not None  # noqa: S101
-        between, position, last = self.header.between, -1, max(rows)
+        between, position, last = self.found_header.between, -1, max(rows)
         found: dict[int, tuple[int | str, list[str]]] = {row: (f"of row {row + 1}", []) for row in rows}
         with suppress(csv.Error, IndexError):
             for line, record in self.records():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from job.cli import app
+from job.cli.commands import app
 from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processing import process, process_present
