@@ -133,6 +133,10 @@ class ObjectTooLarge(LdpError, ValueError):
     """A stored object that is larger than anything of its kind can be. It is not read."""
 
 
+class OutOfMemory(LdpError, MemoryError):
+    """There is not enough memory for what is asked."""
+
+
 class OutputLost(LdpError, RuntimeError):
     """Standard output cannot be written."""
 

@@ -136,7 +136,8 @@ def all_metrics(target: Array, score: Array, decision: Array) -> dict[str, float
 def _of_decision(metric: str) -> Callable[[Array, Array], float]:
     def score(target: Array, decision: Array) -> float:
         value = threshold_metrics(target, decision)[metric]
-        assert value is not None, "a validation fold without both classes is inapplicable"  # noqa: S101
+        if value is None:
+            raise ValueError("a validation fold without both classes is inapplicable")
         return value
 
     return score

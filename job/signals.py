@@ -52,7 +52,7 @@ class Stop:
         last_words: Callable[[Stop], None] | None = None,
     ) -> None:
         self.signal: signal.Signals | None = None
-        self.reason = ""
+        self._reason = ""
         self._deadline_s = deadline_s
         self._leave_s = leave_s
         self._last_words = last_words
@@ -62,7 +62,13 @@ class Stop:
 
     def __call__(self) -> bool:
         """Return whether to stop."""
-        return self.signal is not None
+        return self.signal is not None or self._heard is not None
+
+    @property
+    def reason(self) -> str:
+        """What asked: a signal's name, or the words of a notice."""
+        # The main thread may hear of a signal before the thread that watches for them does.
+        return self._reason or ("" if self._heard is None else signal.Signals(self._heard).name)
 
     @property
     def exit_code(self) -> int:
@@ -79,7 +85,7 @@ class Stop:
     def ask(self, number: signal.Signals, reason: str) -> None:
         """Ask to stop as if by a signal; from then on the process has a few seconds."""
         if self.signal is None:
-            self.signal, self.reason = number, reason
+            self.signal, self._reason = number, reason
             seconds = self._deadline_s if self._polled else self._leave_s
             self._timer = threading.Timer(seconds, self._end, (128 + number,))
             self._timer.daemon = True
@@ -94,10 +100,10 @@ class Stop:
             leave_lost_terminal()
             if self.signal is not None:
                 return
-        if self.signal is not None and self.reason == self.signal.name:
+        if self.signal is not None and self._reason == self.signal.name:
             self._end(128 + number)
         if self.signal is not None:  # a notice came first; the signal that follows it is the first of its kind
-            self.reason = self.signal.name
+            self._reason = self.signal.name
             return
         self.ask(signal.Signals(number), signal.Signals(number).name)
 
@@ -115,7 +121,7 @@ class Stop:
             yield self
         finally:
             self._polled = False
-        if self._heard is not None or self():
+        if self():
             raise Stopped
 
     def throw(self, number: int, _frame: FrameType | None) -> None:

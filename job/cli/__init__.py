@@ -12,7 +12,7 @@ import sys
 import traceback
 from typing import NoReturn
 
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, OutputLost, ReaderGone
+from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, OutOfMemory, OutputLost, ReaderGone, one_line
 from job.signals import Stop, Stopped, watch_signals
 from job.streams import open_streams
 from job.terminal import degrade, show_cursor
@@ -96,6 +96,10 @@ def _last_words(stop: Stop) -> None:
 
 def _unforeseen(error: BaseException) -> LdpError:
     remedy = "This is a fault of ldp. Run the command again with --debug and report what it prints."
+    if isinstance(error, MemoryError):
+        return OutOfMemory(
+            f"memory ran out: {one_line(str(error), 200)}", "Give it more memory, or use fewer workers (--jobs)."
+        )
     if isinstance(error, Exception):
         return LdpError(f"unforeseen {type(error).__name__}: {error}", remedy)
     # A native library's panic is no Exception.

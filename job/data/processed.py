@@ -7,17 +7,19 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from job.errors import LdpError, ProcessedDataInvalid, ProcessedDataNotFound, one_line, shown
 from job.metrics import Array
-from job.store import Store, features_key, target_key
+from job.store import Store, bounds, features_key, target_key
 
 METADATA = b"ldp"
+_WIDEST_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,7 @@ def describe_processed(store: Store, name: str) -> ProcessedInfo | None:
     if store.info(features_key(name)) is None:
         return None
     try:
-        with _readable(store, name), store.reader(target_key(name)) as file:
+        with _readable(store, name), _reader(store, target_key(name)) as file:
             return _info(pq.read_schema(file).metadata)
     except FileNotFoundError:
         return None
@@ -146,8 +148,10 @@ def load_processed(store: Store, name: str) -> ProcessedData:
     tables = []
     for key in (features_key(name), target_key(name)):
         try:
-            with _readable(store, name), store.reader(key) as file:
-                tables.append(pq.read_table(file, page_checksum_verification=True))
+            with _readable(store, name), _reader(store, key) as file:
+                _check_sizes(pq.ParquetFile(file))
+                table = pq.read_table(file, page_checksum_verification=True, read_dictionary=["group"])
+                tables.append(_plain_texts(table))
         except FileNotFoundError:
             raise ProcessedDataNotFound(
                 f"there are no processed data of {name}: {store.where(key)} is missing",
@@ -183,6 +187,46 @@ def _readable(store: Store, name: str) -> Iterator[None]:
         raise
     except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
         raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+
+
+@contextmanager
+def _reader(store: Store, key: str) -> Iterator[BinaryIO]:
+    """Open an object that is no larger than processed data can be."""
+    info = store.info(key)
+    if info is None:
+        raise FileNotFoundError(key)
+    if info.size > bounds.PROCESSED_BYTES:
+        raise ValueError(f"{key} has {info.size:,} bytes, where at most {bounds.PROCESSED_BYTES:,} can be")
+    with store.reader(key) as file:
+        yield file
+
+
+def _check_sizes(file: pq.ParquetFile) -> None:
+    """Refuse, before it is read, what would take more memory than processed data can: a small file may."""
+    rows, columns = file.metadata.num_rows, file.metadata.num_columns
+    if rows > bounds.ROWS or columns > bounds.FEATURES or 4 * rows * columns > bounds.PROCESSED_BYTES:
+        raise ValueError(f"{rows:,} rows and {columns:,} columns are more than there can be")
+    for field in file.schema_arrow:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        fixed = pa.types.is_primitive(kind) and kind.bit_width <= _WIDEST_BITS
+        if not (fixed or (field.name == "group" and pa.types.is_string(kind))):
+            raise ValueError(f"the column {shown(field.name)} is of a kind that it cannot be: {kind}")
+
+
+def _plain_texts(table: Any) -> Any:
+    """Return a table with its groups as texts; read as codes, a long one that repeats takes no memory for each row."""
+    if "group" not in table.column_names:
+        return table
+    at, groups = table.column_names.index("group"), table["group"]
+    if pa.types.is_dictionary(groups.type):
+        for chunk in groups.chunks:
+            if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > bounds.CELL_BYTES:
+                raise ValueError("a group's name is longer than it can be")
+            lengths = pc.sum(pc.binary_length(chunk.dictionary)).as_py() or 0
+            if lengths > bounds.TEXT_BYTES:
+                raise ValueError("the groups' names are longer than they can be")
+        groups = groups.cast(pa.string())
+    return table.set_column(at, "group", groups)
 
 
 def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, Any]:

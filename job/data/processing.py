@@ -21,7 +21,7 @@ from job.data.datasets.registry import dataset, source_of
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
 from job.data.raw.rawfile import find_raw, read_raw, require_raw
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, RawFileInvalid, RawFileNotFound, shown
-from job.store import Store, features_key, interim_key, sample_key, target_key
+from job.store import Store, bounds, features_key, interim_key, sample_key, target_key
 
 # Raised whenever the same raw file gives other features.
 PROCESSING_VERSION = 1
@@ -234,8 +234,8 @@ def _sha256(store: Store, key: str) -> str:
 
 
 def _is_sample(store: Store, name: str, raw_sha256: str) -> bool:
-    note = store.get(sample_key(name))
     try:
+        note = store.get(sample_key(name), bounds.NOTE_BYTES)
         return note is not None and json.loads(note)["sha256"] == raw_sha256
     except (ValueError, KeyError, TypeError):
         return False

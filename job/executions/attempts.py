@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
-from job.store import Store, attempts_prefix
+from job.store import Store, attempts_prefix, bounds
 
 SILENT_AFTER = timedelta(minutes=5)
 End = Literal["complete", "failed", "interrupted"]
@@ -95,7 +95,7 @@ def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
     found = []
     for info in store.objects(attempts_prefix(execution_id)):
         try:
-            attempt = Attempt(**json.loads(store.get(info.key) or b""))
+            attempt = Attempt(**json.loads(store.get(info.key, bounds.ATTEMPT_BYTES) or b""))
             if datetime.fromisoformat(attempt.started) <= datetime.fromisoformat(attempt.alive):
                 found.append(attempt)
         except (ValueError, TypeError):

@@ -16,11 +16,9 @@ from collections.abc import Iterable, Mapping
 from job.console import Console
 from job.errors import ResultInvalid
 from job.executions.executions import Execution
-from job.store import Store, progress_prefix
+from job.store import Store, bounds, progress_prefix
 from job.training.search import Fit, Place
 from job.training.unit import Unit
-
-MAX_BYTES = 64 << 20
 
 
 def checkpoint_key(execution: Execution, unit: Unit, attempt: str) -> str:
@@ -78,7 +76,7 @@ def load(
         unit = wanted.get(name)
         if unit is None:
             continue
-        data = store.get(info.key) if info.size <= MAX_BYTES else b""
+        data = store.get(info.key, bounds.CHECKPOINT_BYTES) if info.size <= bounds.CHECKPOINT_BYTES else b""
         if data is None:  # its unit was committed this moment
             continue
         try:

@@ -17,9 +17,17 @@ from importlib import metadata
 from typing import Any, get_args
 
 from job.arrays import Device
-from job.errors import ExecutionMismatch, ExecutionNotFound, SpecInvalid, UsageError, did_you_mean, shown
+from job.errors import (
+    ExecutionMismatch,
+    ExecutionNotFound,
+    ObjectTooLarge,
+    SpecInvalid,
+    UsageError,
+    did_you_mean,
+    shown,
+)
 from job.planning.spec import Spec, spec_from_mapping
-from job.store import EXECUTIONS, Store, binding_key, manifest_key, result_key, results_prefix
+from job.store import EXECUTIONS, Store, binding_key, bounds, manifest_key, result_key, results_prefix
 from job.training.kernels import other_blas_kernels
 from job.training.unit import Unit
 
@@ -129,7 +137,7 @@ def load_execution(store: Store, execution_id: str) -> Execution:
     ExecutionMismatch
         Where the manifest cannot be read.
     """
-    data = store.get(manifest_key(check_id(execution_id)))
+    data = _manifest(store, check_id(execution_id))
     if data is None:
         known = list_executions(store)
         raise ExecutionNotFound(
@@ -173,7 +181,16 @@ def create(store: Store, identity: Identity, execution_id: str) -> tuple[Executi
     creation = {"time": datetime.now(UTC).isoformat(timespec="microseconds"), "token": uuid.uuid4().hex}
     manifest = {"id": execution_id, "created": creation, **identity.content()}
     mine = (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
-    standing = store.put_if_absent(key, mine)
+    if len(mine) > bounds.MANIFEST_BYTES:
+        raise SpecInvalid(
+            f"the spec {identity.spec.name} is too large for a manifest, which has at most "
+            f"{bounds.MANIFEST_BYTES:,} bytes",
+            "Split it into several.",
+        )
+    try:
+        standing = store.put_if_absent(key, mine, bounds.MANIFEST_BYTES)
+    except ObjectTooLarge as error:
+        raise _unreadable(error) from None
     if standing == mine:
         return Execution(execution_id, identity), True
     check_identity(execution_id, _parse(standing, store.where(key)), identity)
@@ -217,13 +234,20 @@ def bind(store: Store, execution: Execution, dataset: str, fingerprint: str, fac
     """Bind an execution to a dataset's fingerprint where it is not bound yet, and return what it is bound to."""
     key = binding_key(execution.id, dataset)
     mine = (json.dumps({"fingerprint": fingerprint, **facts}, sort_keys=True, indent=1) + "\n").encode()
-    return str(_binding(store.put_if_absent(key, mine), store.where(key))["fingerprint"])
+    try:
+        standing = store.put_if_absent(key, mine, bounds.BINDING_BYTES)
+    except ObjectTooLarge as error:
+        raise _unreadable(error) from None
+    return str(_binding(standing, store.where(key))["fingerprint"])
 
 
 def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | None:
     """Return what an execution knows of a dataset (its fingerprint, whether it is synthetic), or None."""
     key = binding_key(execution.id, dataset)
-    data = store.get(key)
+    try:
+        data = store.get(key, bounds.BINDING_BYTES)
+    except ObjectTooLarge as error:
+        raise _unreadable(error) from None
     return None if data is None else _binding(data, store.where(key))
 
 
@@ -246,6 +270,17 @@ def check_id(execution_id: str) -> str:
             "Use 1 to 100 letters, digits, dots, hyphens and underscores, the first a letter or digit.",
         )
     return execution_id
+
+
+def _manifest(store: Store, execution_id: str) -> bytes | None:
+    try:
+        return store.get(manifest_key(execution_id), bounds.MANIFEST_BYTES)
+    except ObjectTooLarge as error:
+        raise _unreadable(error) from None
+
+
+def _unreadable(error: ObjectTooLarge) -> ExecutionMismatch:
+    return ExecutionMismatch(error.what, "Start another execution with --skip-resume, or delete this one.")
 
 
 def _numbers(store: Store, identity: Identity) -> list[int]:

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from job.console import Console
 from job.errors import ExecutionNotFound, LdpError, StorageError, one_line
 from job.executions.executions import check_id, list_executions
-from job.store import Store, manifest_key
+from job.store import Store, bounds, manifest_key
 
 _NUMBER = re.compile(r"-([0-9]{1,9})$")
 _AT_ONCE = 16  # requests to the storage: most of the time of each is waiting
@@ -98,7 +98,7 @@ def read_heading(store: Store, execution_id: str) -> Heading:
         Where there is no manifest, or one that does not say when it was made and of which spec.
     """
     key = manifest_key(check_id(execution_id))
-    data = store.get(key)
+    data = store.get(key, bounds.MANIFEST_BYTES)
     if data is None:
         raise ExecutionNotFound(f"executions/{execution_id} has no manifest", "See `ldp experiment list`.")
     try:

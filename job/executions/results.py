@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job.console import Console
-from job.errors import ResultInvalid, ResultMismatch, one_line
+from job.errors import ObjectTooLarge, ResultInvalid, ResultMismatch, one_line
 from job.executions.provenance import differing
 from job.metrics import Array
-from job.store import Store
+from job.store import Store, bounds
 from job.training.unit import Unit, UnitResult
 
 _SCHEMA = pa.schema([("row", pa.int32()), ("target", pa.int8()), ("score", pa.float64()), ("decision", pa.int8())])
@@ -122,8 +122,14 @@ def _counts(counts: tuple[int, int] | None) -> dict[str, int] | None:
     return None if counts is None else {"n0": counts[0], "n1": counts[1]}
 
 
-def decode(data: bytes, where: str = "a result") -> StoredResult:
+def decode(data: bytes, where: str = "a result", most_rows: int = bounds.ROWS) -> StoredResult:
     """Read a result's bytes and verify them against their digest.
+
+    Parameters
+    ----------
+    most_rows : int
+        How many rows it can have. Columns and rows are looked at before any of them is read: what takes gigabytes in
+        memory may be a small file.
 
     Raises
     ------
@@ -132,18 +138,21 @@ def decode(data: bytes, where: str = "a result") -> StoredResult:
     """
     try:
         # Threads cost more than they gain on so few rows, and callers read many results at once.
-        table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        if not file.schema_arrow.equals(_SCHEMA):
+            raise ValueError("other columns than a result's")
+        if file.metadata.num_rows > most_rows:
+            raise ValueError(f"{file.metadata.num_rows:,} rows, where at most {most_rows:,} can be")
+        table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         record = json.loads(metadata[_RECORD])
         run = json.loads(metadata[_RUN])
-        if not table.schema.equals(_SCHEMA):
-            raise ValueError("other columns than a result's")
         columns = [table.column(name).to_numpy() for name in _SCHEMA.names]
         expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
         if record["digest"] != expected:
             raise ValueError("the digest does not match the contents")
         Unit(**record["unit"])
-    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError) as error:
+    except (pa.ArrowException, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise ResultInvalid(
             f"{where} is damaged or not a result: {one_line(str(error), 120)}",
             "Run `ldp experiment run` again: it recomputes what is damaged.",
@@ -166,16 +175,16 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     ResultMismatch
         Where the whole result of another unit, of other data or of another grid stands there. It is kept.
     """
-    standing = store.put_if_absent(key, data)
-    if standing == data:
-        return "written"
-    ours = decode(data)
     try:
+        standing = store.put_if_absent(key, data, bounds.RESULT_BYTES)
+        if standing == data:
+            return "written"
         other = decode(standing, store.where(key))
-    except ResultInvalid as damage:
+    except (ResultInvalid, ObjectTooLarge) as damage:
         console.warning("result_damaged", f"{damage.what}: replaced", key=key)
         store.put(key, data)
         return "replaced damaged"
+    ours = decode(data)
     named = differing(other.record, ours.record, ours.unit, ours.record["candidates"])
     if named:
         raise mismatch(store.where(key), named)

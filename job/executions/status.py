@@ -9,14 +9,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from job.console import Console
-from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, shown
+from job.errors import ExecutionMismatch, ExecutionNotFound, did_you_mean, one_line, shown
 from job.executions import checkpoints
 from job.executions.attempts import AttemptSummary, read_attempts, summarise_attempts
 from job.executions.executions import Execution, bound, load_execution, present_results
 from job.executions.headings import read_heading, read_headings
 from job.executions.outlook import execution_outlook
 from job.progress import Outlook
-from job.store import Store, failures_prefix
+from job.store import Store, bounds, failures_prefix
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def status(store: Store, execution: Execution) -> ExecutionStatus:
         name = info.key.removeprefix(failures_prefix(execution.id)).removesuffix(".json")
         if name not in results:
             failed[name.split("/", 1)[0]] += 1
-            failures.append((name, _error(store.get(info.key))))
+            failures.append((name, _error(store, info.key)))
     begun = checkpoints.in_flight(store, execution) - results - {name for name, _ in failures}
     in_flight = Counter(name.split("/", 1)[0] for name in begun)
     datasets = []
@@ -153,8 +153,8 @@ def choose_execution(
     raise ExecutionNotFound(f"there is no execution{of_spec} in {store.url}", f"{near} one with `ldp experiment run`.")
 
 
-def _error(record: bytes | None) -> str:
+def _error(store: Store, key: str) -> str:
     try:
-        return str(json.loads(record or b"")["error"])
-    except (ValueError, KeyError, TypeError):
+        return one_line(str(json.loads(store.get(key, bounds.FAILURE_BYTES) or b"")["error"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return "its record cannot be read"

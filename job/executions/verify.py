@@ -8,15 +8,17 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from job.errors import ResultInvalid
+from job.errors import ObjectTooLarge, ResultInvalid
 from job.executions.executions import Execution, bound
 from job.executions.provenance import differing, plain, provenance
 from job.executions.results import StoredResult, decode, mismatch
 from job.planning.searches import Searches
-from job.store import Store
+from job.store import Store, bounds
 from job.training.unit import Unit
 
 _READERS = 16  # requests in flight: what hides an object store's latency
+_READ_BYTES = 512 << 20  # of results that are read at once
+_ROW_BYTES = 48  # stored, decoded and copied
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,15 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     """Read the results of `units` and verify that each is whole and is what the execution asks for."""
     units = list(units)
     fingerprints: dict[str, str] = {}
+    rows: dict[str, int] = {}
     for dataset in dict.fromkeys(unit.dataset for unit in units):
         binding = bound(store, execution, dataset)
         fingerprints[dataset] = "" if binding is None else str(binding["fingerprint"])
+        rows[dataset] = _most_rows(binding)
     searches = Searches(execution.spec)
     grids = {asked: plain(searches.points(unit)) for asked, unit in {(u.model, u.technique): u for u in units}.items()}
-    read = partial(_read, store, execution, fingerprints, grids)
-    with ThreadPoolExecutor(_READERS) as readers:
+    read = partial(_read, store, execution, fingerprints, rows, grids)
+    with ThreadPoolExecutor(_readers(max(rows.values(), default=1))) as readers:
         found = list(readers.map(read, units))
     results: dict[Unit, StoredResult] = {}
     damaged: dict[Unit, str] = {}
@@ -73,20 +77,32 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     return Verified(results, damaged, foreign, tuple(missing))
 
 
+def _most_rows(binding: dict[str, Any] | None) -> int:
+    """Return how many rows a result can have: no more than its dataset."""
+    found = None if binding is None else binding.get("rows")
+    return min(found, bounds.ROWS) if isinstance(found, int) and found > 0 else bounds.ROWS
+
+
+def _readers(rows: int) -> int:
+    """Return how many results are read at once: large ones one after the other."""
+    return max(1, min(_READERS, _READ_BYTES // (rows * _ROW_BYTES)))
+
+
 def _read(
     store: Store,
     execution: Execution,
     fingerprints: dict[str, str],
+    rows: dict[str, int],
     grids: dict[tuple[Any, Any], list[dict[str, Any]]],
     unit: Unit,
 ) -> StoredResult | str | _Foreign | None:
     key = execution.result_key(unit)
-    data = store.get(key)
-    if data is None:
-        return None
     try:
-        result = decode(data, store.where(key))
-    except ResultInvalid as error:
+        data = store.get(key, bounds.RESULT_BYTES)
+        if data is None:
+            return None
+        result = decode(data, store.where(key), rows[unit.dataset])
+    except (ResultInvalid, ObjectTooLarge) as error:
         return error.what
     expected = provenance(execution.identity, unit, fingerprints[unit.dataset])
     named = differing(result.record, expected, unit, grids[unit.model, unit.technique])

@@ -22,6 +22,7 @@ What a grid may hold is in :mod:`job.planning.grids`.
 
 from __future__ import annotations
 
+import io
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,11 +35,11 @@ from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
 from job.planning.checker import NAME, Checker, is_int, is_list
 from job.planning.grids import ALLOWED, MAX_CANDIDATES, read_grid
+from job.store.bounds import SPEC_BYTES
 from job.training.candidates import MODELS, Grid, ModelName, Value, count_candidates, grid_of
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
 
-MAX_BYTES = 1_000_000
 MAX_UNITS = 1_000_000
 _KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
 
@@ -123,9 +124,7 @@ def read_spec(name_or_path: str) -> Spec:
             f"there is no spec {shown(name_or_path)}", f"{did_you_mean(name_or_path, shipped)} Or give a .toml file."
         )
     try:
-        if path.stat().st_size > MAX_BYTES:
-            raise SpecInvalid(f"the spec {path} has more than {MAX_BYTES:,} bytes", "Give a spec file.")
-        text = path.read_text("utf-8")
+        text = _text(path)
     except FileNotFoundError:
         raise SpecNotFound(f"there is no spec file {path}", "Check the path; shipped: " + ", ".join(shipped)) from None
     except (OSError, UnicodeDecodeError) as error:
@@ -139,9 +138,17 @@ def spec_name(name_or_path: str) -> str:
     if path is None:
         return name_or_path
     try:
-        return str(tomllib.loads(path.read_text("utf-8")).get("name", path.stem))
+        return str(tomllib.loads(_text(path)).get("name", path.stem))
     except (OSError, ValueError):
         return path.stem
+
+
+def _text(path: Path) -> str:
+    with path.open("rb") as file:  # what is no regular file has no size
+        data = file.read(SPEC_BYTES + 1)
+    if len(data) > SPEC_BYTES:
+        raise SpecInvalid(f"the spec {path} has more than {SPEC_BYTES:,} bytes", "Give a spec file.")
+    return io.StringIO(data.decode("utf-8"), newline=None).read()
 
 
 def _spec_file(name_or_path: str) -> Path | None:

@@ -4,6 +4,7 @@ A key means the same under a directory and under ``s3://bucket/prefix``. Whateve
 all: a reader never sees half an object, and a failed write leaves nothing behind.
 """
 
+from job.store import bounds
 from job.store.keys import (
     EXECUTIONS,
     attempts_prefix,
@@ -29,6 +30,7 @@ __all__ = [
     "Store",
     "attempts_prefix",
     "binding_key",
+    "bounds",
     "failure_key",
     "failures_prefix",
     "features_key",

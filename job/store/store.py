@@ -16,7 +16,8 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, SettingInvalid, one_line
+from job.errors import LdpError, ObjectTooLarge, SettingInvalid, one_line
+from job.store.bounds import OBJECT_BYTES
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
 
@@ -112,11 +113,25 @@ class Store:
         """Return the file that `key` is, where the store is a directory."""
         return None if self._root is None else self._root / key
 
-    def get(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None where there is none."""
+    def get(self, key: str, most: int = OBJECT_BYTES) -> bytes | None:
+        """Return an object's bytes, or None where there is none.
+
+        Parameters
+        ----------
+        most : int
+            How many bytes it may have: see :mod:`job.store.bounds`.
+
+        Raises
+        ------
+        ObjectTooLarge
+            Where it has more; its contents are not read then.
+        """
         with self._errors("read", key):
             try:
-                return bytes(obstore.get(self._backend, key).bytes())
+                found = obstore.get(self._backend, key)
+                if found.meta["size"] > most:
+                    raise self._too_large(key, found.meta["size"], most)
+                return bytes(found.bytes())
             except FileNotFoundError as error:
                 self._missing(error, "read", key)
                 return None
@@ -141,12 +156,12 @@ class Store:
         with self._errors("write", key):
             obstore.put(self._backend, key, data)
 
-    def put_if_absent(self, key: str, data: bytes) -> bytes:
+    def put_if_absent(self, key: str, data: bytes, most: int = OBJECT_BYTES) -> bytes:
         """Write an object unless the key is taken, and return the bytes that now stand there.
 
         The answer equals `data` where this call wrote it, and also where an earlier try of this very write landed
         and its answer was lost; otherwise it is what somebody else wrote first. Of any number of callers at once,
-        all get the same bytes.
+        all get the same bytes. Of what stands there, at most `most` bytes are read, as by :meth:`get`.
         """
         with self._errors("write", key):
             while True:
@@ -154,7 +169,7 @@ class Store:
                     obstore.put(self._backend, key, data, mode="create")
                     return data
                 except AlreadyExistsError:
-                    standing = self.get(key)
+                    standing = self.get(key, most)
                 if standing is not None:  # else: deleted since; try again
                     return standing
 
@@ -221,6 +236,12 @@ class Store:
                 obstore.delete(self._backend, key)
             except FileNotFoundError as error:
                 self._missing(error, "delete", key)
+
+    def _too_large(self, key: str, size: int, most: int) -> ObjectTooLarge:
+        return ObjectTooLarge(
+            f"{self.where(key)} cannot be read: it has {size:,} bytes, where at most {most:,} can be",
+            "See what it is, and remove it.",
+        )
 
     def _missing(self, error: FileNotFoundError, verb: str, key: str) -> None:
         """Return where an object is missing, and raise where it is the bucket."""

@@ -174,7 +174,7 @@ class FaultyStore(Store):
 class _Stop(Stop):
     def ask(self, number: Any, reason: str) -> None:
         if self.signal is None:
-            self.signal, self.reason = number, reason
+            self.signal, self._reason = number, reason
 
 
 class FakePool:

@@ -27,11 +27,11 @@ from pyarrow import csv as pa_csv
 
 from job.metrics import Array
 from job.settings import available_processors
+from job.store import bounds
 
 MISSING_NUMBERS = ("", "n/a", "N/A", "#N/A", "NA", "NaN", "nan", "null", "NULL", "None")
 LARGEST_NUMBER = float(np.finfo(np.float32).max)
 BLOCK_BYTES = 1 << 20  # what stays in a processor's cache while it is parsed
-LONGEST_ROW_BYTES = 16 << 20
 PART_ROWS = 1 << 17  # what is computed with at a time: an array of them stays in a processor's cache
 MOST_THREADS = 8
 TRIES = 200  # line ends that are tried before a block is given up
@@ -112,6 +112,10 @@ class WrongRow(Exception):
     """A row cannot be used; the message says in what way."""
 
 
+class TooMuch(Exception):
+    """A file has more than a raw file can have; the message says of what."""
+
+
 def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
     """Parse the rows of a file from its position on, block by block, on all processors.
 
@@ -119,6 +123,7 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
     ------
     Odd
         Where :func:`parse_in_order` must say what is the matter, or can read what this cannot.
+    TooMuch
     """
     parser = _Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
@@ -140,8 +145,6 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
         finally:
             for future in waiting:
                 future.cancel()
-    if parser.wrong:
-        raise Odd("a row has the wrong number of cells")
     return parts
 
 
@@ -150,18 +153,16 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
 
     Raises
     ------
-    WrongRow, pyarrow.ArrowInvalid
+    WrongRow, TooMuch, pyarrow.ArrowInvalid
     """
     parser = _Parser(layout)
     parts: list[Cells] = []
     try:
-        batches = pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
+        batches = pa_csv.open_csv(file, *parser.options(bounds.LINE_BYTES, fast=False))
         parts = _parts(map(parser.careful, batches), layout)
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
-    if parser.wrong:
-        raise WrongRow(f"a row is not {layout.width} cells wide")
     return parts
 
 
@@ -175,7 +176,7 @@ def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:
             rest, open_quotes = data[end:], quotes
         else:
             rest, open_quotes = rest + data, quotes
-        if len(rest) > LONGEST_ROW_BYTES:
+        if len(rest) > bounds.LINE_BYTES:
             raise Odd("a row does not seem to end")
     if rest:
         yield b"".join((rest, b"" if rest.endswith((b"\n", b"\r")) else b"\n", last_row))
@@ -218,7 +219,6 @@ class _Parser:
         for place in layout.texts.values():
             last[place] = _END
         self.last_row = ",".join(last).encode() + b"\n"
-        self.wrong: list[str] = []
 
     def options(self, block_bytes: int, *, fast: bool) -> tuple[Any, Any, Any]:
         """Return pyarrow's options: numbers as numbers and names as codes where `fast`, everything as text else."""
@@ -236,9 +236,8 @@ class _Parser:
         )
 
     def _on_wrong_width(self, row: Any) -> str:
-        if row.text.strip() and not FOOTER.match(row.text):
-            self.wrong.append(row.text)
-        return "skip"
+        # The first that is wrong ends it: all of a large file's rows may be.
+        return "skip" if not row.text.strip() or FOOTER.match(row.text) else "error"
 
     def block(self, block: bytes) -> Any:
         """Parse a block of whole rows and :attr:`last_row` into a record batch.
@@ -312,16 +311,34 @@ def _flat(column: Any) -> Any:
 def _parts(batches: Iterable[Any], layout: Layout) -> list[Cells]:
     """Join blocks to parts of about :data:`PART_ROWS` rows."""
     parts: list[Cells] = []
-    first, rows, gathered = 0, 0, []
+    first, rows, gathered, texts = 0, 0, [], 0
     for batch in batches:
+        texts += _text_bytes(batch)
+        if texts > bounds.TEXT_BYTES:
+            raise TooMuch(f"more than {bounds.TEXT_BYTES:,} bytes of text in the needed columns")
         gathered.append(batch)
         rows += batch.num_rows
+        if first + rows > bounds.ROWS:
+            raise TooMuch(f"more than {bounds.ROWS:,} rows")
         if rows >= PART_ROWS:
             parts.append(_joined(first, rows, gathered, layout))
             first, rows, gathered = first + rows, 0, []
     if rows:
         parts.append(_joined(first, rows, gathered, layout))
     return parts
+
+
+def _text_bytes(batch: Any) -> int:
+    """Return how many bytes of a block are kept as text."""
+    total = 0
+    for column in batch.columns:
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if not pa.types.is_string(values.type):
+            continue
+        if (pc.max(pc.binary_length(values)).as_py() or 0) > bounds.CELL_BYTES:
+            raise TooMuch(f"a cell of more than {bounds.CELL_BYTES:,} bytes in a needed column")
+        total += values.nbytes
+    return total
 
 
 def _joined(first: int, rows: int, batches: Sequence[Any], layout: Layout) -> Cells:

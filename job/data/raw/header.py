@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from job.errors import RawFileInvalid
+from job.store import bounds
 
 HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
 HEADER_WITHIN = 6  # records: a title line or two may stand before the header
@@ -113,6 +114,11 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str) -> Header
             matches = _positions(record, columns)
             if all(len(found) == 1 for found in matches.values()):
                 offset = mark + sum(len(line.encode("utf-8", "surrogateescape")) for line in lines)
+                if len(record) > bounds.COLUMNS:
+                    raise RawFileInvalid(
+                        f"{where} has {len(record):,} columns, where at most {bounds.COLUMNS:,} can be",
+                        "Put the dataset's own file there.",
+                    )
                 places = {name: found[0] for name, found in matches.items()}
                 return Header(offset, len(lines), len(record), places)
             if best is None or _known(matches) > _known(_positions(best, columns)):

@@ -6,7 +6,6 @@ second, slow pass with the standard library's reader find the line, so that the 
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import hashlib
@@ -27,10 +26,12 @@ from job.data.raw.blocks import (
     NumberPiece,
     Odd,
     Texts,
+    TooMuch,
     WrongRow,
     parse_in_order,
     parse_side_by_side,
 )
+from job.data.raw.bytestreams import Lines, Told, Utf8, read_up_to, skip
 from job.data.raw.header import HEAD_BYTES, Header, RawColumn, find_header
 from job.errors import RawFileInvalid, RawFileNotFound, shown
 from job.store import Store, raw_keys
@@ -150,7 +151,7 @@ def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[Binary
     """Read a file once, from its first byte to its last."""
     digest = hashlib.sha256()
     with source.errors(), source.open(digest.update) as file:
-        head = _read_up_to(file, HEAD_BYTES)
+        head = read_up_to(file, HEAD_BYTES)
         header = find_header(head, columns, source.where)
         source = source.with_header(header)
         numbers = {column.name for column in columns if column.number}
@@ -160,9 +161,13 @@ def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[Binary
             {name: place for name, place in places if name in numbers},
             {name: place for name, place in places if name not in numbers},
         )
-        rest = _Utf8(head[header.offset :], file)
+        rest = Utf8(head[header.offset :], file)
         try:
             parts = parse(cast("BinaryIO", rest), layout)
+        except TooMuch as error:
+            raise RawFileInvalid(
+                f"{source.where} has {error}", "Put the dataset's own file there; split what is larger."
+            ) from None
         except (pa.ArrowInvalid, WrongRow) as error:
             _diagnose(source, str(error))
         while rest.read(1 << 20):  # nothing, but for a parser that stopped early
@@ -170,14 +175,6 @@ def _read(source: _Source, columns: Sequence[RawColumn], parse: Callable[[Binary
     if rest.replaced and any(map(_has_replaced, parts)):
         _diagnose(source, "a cell is not UTF-8")
     return RawFile([RawTable(cells, source.where, source) for cells in parts], digest.hexdigest())
-
-
-def _read_up_to(file: BinaryIO, count: int) -> bytes:
-    parts = []
-    while count > 0 and (data := file.read(count)):
-        parts.append(data)
-        count -= len(data)
-    return b"".join(parts)
 
 
 def _has_replaced(cells: Cells) -> bool:
@@ -198,6 +195,13 @@ class _Source:
     def where(self) -> str:
         return self.store.where(self.key)
 
+    @property
+    def found_header(self) -> Header:
+        """The header, which was found before any record is asked for."""
+        if self.header is None:
+            raise RuntimeError("records are asked for before the header was found")
+        return self.header
+
     def with_header(self, header: Header) -> _Source:
         return replace(self, header=header)
 
@@ -207,7 +211,7 @@ class _Source:
         with self.store.reader(self.key) as stored:
             compressed = stored.read(2) == b"\x1f\x8b"
             stored.seek(0)
-            file = cast("BinaryIO", _Told(stored, told))
+            file = cast("BinaryIO", Told(stored, told))
             if compressed:
                 with gzip.open(file) as plain:
                     yield cast("BinaryIO", plain)
@@ -230,29 +234,28 @@ class _Source:
 
     def records(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (number of the line it begins on, cells) of each data record. Slow; for messages."""
-        assert self.header is not None  # noqa: S101
+        header = self.found_header
         with self.open() as binary:
-            _skip(binary, self.header.offset)
+            skip(binary, header.offset)
             text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
-            reader = csv.reader(text, strict=True)
-            begins = self.header.lines + 1
-            for record in reader:
-                ends = self.header.lines + reader.line_num
+            lines = Lines(text, self.where, header.lines)
+            begins = header.lines + 1
+            for record in csv.reader(lines, strict=True):
+                lines.length = 0
+                ends = lines.number
                 if not self._is_passed_over(record):
                     yield begins, record
                 begins = ends + 1
 
     def _is_passed_over(self, record: Sequence[str]) -> bool:
         """Tell whether a record is an empty line or a footer of its own width."""
-        assert self.header is not None  # noqa: S101
-        if len(record) == self.header.width:
+        if len(record) == self.found_header.width:
             return False
         return (len(record) <= 1 and not "".join(record).strip()) or bool(FOOTER.match(record[0]))
 
     def line_of(self, row: int) -> int | str:
         """Return the line on which the row at a position of the table begins."""
-        assert self.header is not None  # noqa: S101
-        needed = list(self.header.positions.values())
+        needed = list(self.found_header.positions.values())
         position = -1
         try:
             for line, record in self.records():
@@ -264,65 +267,11 @@ class _Source:
         return f"of row {row + 1}"
 
 
-def _skip(file: BinaryIO, count: int) -> None:
-    while count > 0:
-        count -= len(file.read(min(count, 1 << 20)))
-
-
-class _Told(io.BufferedIOBase):
-    """A stream that tells what is read from it."""
-
-    def __init__(self, file: BinaryIO, told: Callable[[bytes], object]) -> None:
-        self._file = file
-        self._told = told
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = -1, /) -> bytes:
-        data = self._file.read(-1 if size is None else size)
-        self._told(data)
-        return data
-
-    read1 = read
-
-
-class _Utf8(io.BufferedIOBase):
-    """A stream that is UTF-8 throughout: other bytes become U+FFFD, and `replaced` tells that there were some.
-
-    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
-    survive them.
-    """
-
-    def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head  # what was read of the file already
-        self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self.replaced = False
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int | None = 1 << 20, /) -> bytes:
-        size = 1 << 20 if size is None or size < 0 else size
-        while True:
-            if self._head:
-                chunk, self._head = self._head[:size], self._head[size:]
-            else:
-                chunk = self._file.read(size)
-            if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
-                return chunk
-            text = self._decoder.decode(chunk, final=not chunk)
-            self.replaced = self.replaced or "\ufffd" in text
-            if text or not chunk:
-                return text.encode()
-
-
 def _diagnose(source: _Source, problem: str) -> NoReturn:
     """Find the line that a parser stumbled over."""
-    assert source.header is not None  # noqa: S101
-    width = source.header.width
-    names = {i: name for name, i in source.header.positions.items()}
+    header = source.found_header
+    width = header.width
+    names = {i: name for name, i in header.positions.items()}
     line: int | None = None
     try:
         for line, record in source.records():
