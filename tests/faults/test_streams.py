@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -125,9 +125,15 @@ def test_a_reader_of_the_log_who_does_not_read_holds_up_neither_the_run_nor_its_
     assert ldp.digests() == expected
 
 
-def log_to_a_pipe() -> tuple[Log, int]:
+@pytest.fixture
+def piped() -> Iterator[tuple[Log, int]]:
+    """A log that is written to a pipe, and the descriptor to read it from."""
     reader, writer = os.pipe()
-    return Log(os.fdopen(writer, "w", encoding="utf-8")), reader
+    stream = os.fdopen(writer, "w", encoding="utf-8")
+    yield Log(stream), reader
+    with contextlib.suppress(OSError):
+        os.close(reader)
+    stream.close()
 
 
 def read_all(reader: int, until: bytes) -> str:
@@ -137,8 +143,8 @@ def read_all(reader: int, until: bytes) -> str:
     return found.decode()
 
 
-def test_what_waits_for_a_slow_reader_is_bounded_and_warnings_are_kept() -> None:
-    log, reader = log_to_a_pipe()
+def test_what_waits_for_a_slow_reader_is_bounded_and_warnings_are_kept(piped: tuple[Log, int]) -> None:
+    log, reader = piped
     console = Console(log, log_format="json")
     for i in range(3 * WAITING_BYTES // 100_000):
         console.info("progress", "x" * 100_000, number=i)
@@ -160,16 +166,16 @@ def test_what_waits_for_a_slow_reader_is_bounded_and_warnings_are_kept() -> None
     assert told.index("left out") < told.index("the end")
 
 
-def test_the_log_is_in_order_and_whole_where_somebody_reads() -> None:
-    log, reader = log_to_a_pipe()
+def test_the_log_is_in_order_and_whole_where_somebody_reads(piped: tuple[Log, int]) -> None:
+    log, reader = piped
     for i in range(2000):
         log.write(f"{i}\n")
     log.farewell()
     assert read_all(reader, b"1999\n").split() == [str(i) for i in range(2000)]
 
 
-def test_a_log_whose_reader_went_away_says_nothing_more_and_does_not_wait() -> None:
-    log, reader = log_to_a_pipe()
+def test_a_log_whose_reader_went_away_says_nothing_more_and_does_not_wait(piped: tuple[Log, int]) -> None:
+    log, reader = piped
     os.close(reader)
     for _ in range(1000):
         log.write("x" * 10_000)
@@ -177,15 +183,21 @@ def test_a_log_whose_reader_went_away_says_nothing_more_and_does_not_wait() -> N
 
 
 def test_standard_output_tells_a_full_disk_from_a_reader_who_went_away() -> None:
-    with open("/dev/full", "w") as full, pytest.raises(OutputLost) as lost:  # noqa: PTH123
+    full = open("/dev/full", "w")  # noqa: PTH123, SIM115
+    with pytest.raises(OutputLost) as lost:
         Results(full).write("x" * 100_000)
     assert not isinstance(lost.value, ReaderGone)
+    with contextlib.suppress(OSError):
+        full.close()
     reader, writer = os.pipe()
     os.close(reader)
-    out = Results(os.fdopen(writer, "w"))
+    stream = os.fdopen(writer, "w")
+    out = Results(stream)
     out.write("x")
     with pytest.raises(ReaderGone):
         out.flush()
+    with contextlib.suppress(OSError):
+        stream.close()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
