@@ -12,7 +12,17 @@ import sys
 import traceback
 from typing import NoReturn
 
-from job.errors import EXIT_DONE, EXIT_FAILED, Interrupted, LdpError, OutOfMemory, OutputLost, ReaderGone, one_line
+from job.errors import (
+    EXIT_DONE,
+    EXIT_FAILED,
+    Interrupted,
+    LdpError,
+    OutOfMemory,
+    OutputLost,
+    ReaderGone,
+    SettingInvalid,
+    one_line,
+)
 from job.signals import Stop, Stopped, watch_signals
 from job.streams import open_streams
 from job.terminal import degrade, show_cursor
@@ -79,6 +89,11 @@ def _run(stop: Stop) -> int:
 
 
 def _call(arguments: list[str], stop: Stop) -> int:
+    if sys.flags.optimize > 1:
+        raise SettingInvalid(
+            "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and LightGBM fails without them",
+            "Unset PYTHONOPTIMIZE, or set it to 1.",
+        )
     from job.cli.commands import app
 
     try:
