@@ -125,7 +125,7 @@ def test_the_readme_describes_every_setting_in_its_table() -> None:
 
 
 def test_what_does_not_exist_would_be_noticed() -> None:
-    text = "`job/store.py`, job/shop.py, tests/test_house.py::test_no_such, `requirements-none.txt` and `job.shop.buy`"
+    text = "`job/errors.py`, job/shop.py, tests/test_house.py::test_no_such, `requirements-none.txt` and `job.shop.buy`"
     assert {name for name in paths_in(text) if not is_there(name)} == {
         "job/shop.py",
         "tests/test_house.py::test_no_such",
