@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -192,12 +193,11 @@ def _readable(store: Store, name: str) -> Iterator[None]:
 @contextmanager
 def _reader(store: Store, key: str) -> Iterator[BinaryIO]:
     """Open an object that is no larger than processed data can be."""
-    info = store.info(key)
-    if info is None:
-        raise FileNotFoundError(key)
-    if info.size > bounds.PROCESSED_BYTES:
-        raise ValueError(f"{key} has {info.size:,} bytes, where at most {bounds.PROCESSED_BYTES:,} can be")
-    with store.reader(key) as file:
+    with store.reader(key) as file:  # a file on a disk, so that its size costs no request of its own
+        size = file.seek(0, io.SEEK_END)
+        if size > bounds.PROCESSED_BYTES:
+            raise ValueError(f"{key} has {size:,} bytes, where at most {bounds.PROCESSED_BYTES:,} can be")
+        file.seek(0)
         yield file
 
 
