@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUND = frozenset({
     "store", "arrays", "metrics", "console", "progress", "records", "settings", "terminal", "address", "errors",
-    "catalogue", "control_groups", "streams", "signals",
+    "catalogue", "control_groups", "streams", "signals", "bounds",
 })  # fmt: skip
 # From the top down. A room imports from rooms below it, and from within itself.
 FLOORS: tuple[frozenset[str], ...] = (
@@ -32,7 +32,9 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"raw", "processed"}),
 )
 # On the ground floor everybody may use what has no imports of its own but these.
-GROUND_MAY_IMPORT = frozenset({"address", "errors", "catalogue", "progress", "control_groups", "streams", "terminal"})
+GROUND_MAY_IMPORT = frozenset({
+    "address", "bounds", "errors", "catalogue", "progress", "control_groups", "streams", "terminal",
+})  # fmt: skip
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
     "botocore", "moto", "jinja2", "aws_cdk", "cupy",

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from job import bounds
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
 from job.records import Malformed, number, read_object, text, whole
 from job.store import Store, features_key, target_key
 
 METADATA = b"ldp"
-MOST_ROWS, MOST_FEATURES = 10**10, 10**7
+_WIDEST_BITS = 64
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,8 @@ class ProcessedInfo:
             text(found, "fingerprint"),
             whole(found, "version"),
             text(found, "raw_sha256"),
-            whole(found, "rows", most=MOST_ROWS),
-            whole(found, "features", most=MOST_FEATURES),
+            whole(found, "rows", most=bounds.ROWS),
+            whole(found, "features", most=bounds.FEATURES),
             number(found, "default_rate", 0, 1),
             found["synthetic"],
         )
@@ -153,7 +156,7 @@ def describe_processed(store: Store, name: str) -> ProcessedInfo | None:
     if store.info(features_key(name)) is None:
         return None
     try:
-        with _readable(store, name), store.reader(target_key(name)) as file:
+        with _readable(store, name), _reader(store, target_key(name)) as file:
             return ProcessedInfo.from_metadata(pq.read_schema(file).metadata)
     except FileNotFoundError:
         return None
@@ -171,8 +174,10 @@ def load_processed(store: Store, name: str) -> ProcessedData:
     tables = []
     for key in (features_key(name), target_key(name)):
         try:
-            with _readable(store, name), store.reader(key) as file:
-                tables.append(pq.read_table(file, page_checksum_verification=True))
+            with _readable(store, name), _reader(store, key) as file:
+                _check_sizes(pq.ParquetFile(file))
+                table = pq.read_table(file, page_checksum_verification=True, read_dictionary=["group"])
+                tables.append(_plain_texts(table))
         except FileNotFoundError:
             raise ProcessedDataNotFound(
                 f"there are no processed data of {name}: {store.where(key)} is missing",
@@ -210,6 +215,45 @@ def _readable(store: Store, name: str) -> Iterator[None]:
         if is_of_system(error) or isinstance(error, FileNotFoundError):
             raise
         raise _invalid(store, name, f"cannot be read: {one_line(str(error), 120)}") from error
+
+
+@contextmanager
+def _reader(store: Store, key: str) -> Iterator[BinaryIO]:
+    """Open an object that is no larger than processed data can be."""
+    with store.reader(key) as file:  # a file on a disk, so that its size costs no request of its own
+        size = file.seek(0, io.SEEK_END)
+        if size > bounds.PROCESSED_BYTES:
+            raise ValueError(f"{key} has {size:,} bytes, where at most {bounds.PROCESSED_BYTES:,} can be")
+        file.seek(0)
+        yield file
+
+
+def _check_sizes(file: pq.ParquetFile) -> None:
+    """Refuse, before it is read, what would take more memory than processed data can: a small file may."""
+    rows, columns = file.metadata.num_rows, file.metadata.num_columns
+    if rows > bounds.ROWS or columns > bounds.FEATURES or 4 * rows * columns > bounds.PROCESSED_BYTES:
+        raise ValueError(f"{rows:,} rows and {columns:,} columns are more than there can be")
+    for field in file.schema_arrow:
+        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+        fixed = pa.types.is_primitive(kind) and kind.bit_width <= _WIDEST_BITS
+        if not (fixed or (field.name == "group" and pa.types.is_string(kind))):
+            raise ValueError(f"the column {shown(field.name)} is of a kind that it cannot be: {kind}")
+
+
+def _plain_texts(table: Any) -> Any:
+    """Return a table with its groups as texts; read as codes, a long one that repeats takes no memory for each row."""
+    if "group" not in table.column_names:
+        return table
+    at, groups = table.column_names.index("group"), table["group"]
+    if pa.types.is_dictionary(groups.type):
+        for chunk in groups.chunks:
+            if (pc.max(pc.binary_length(chunk.dictionary)).as_py() or 0) > bounds.CELL_BYTES:
+                raise ValueError("a group's name is longer than it can be")
+            lengths = pc.sum(pc.binary_length(chunk.dictionary)).as_py() or 0
+            if lengths > bounds.TEXT_BYTES:
+                raise ValueError("the groups' names are longer than they can be")
+        groups = groups.cast(pa.string())
+    return table.set_column(at, "group", groups)
 
 
 def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, Any]:

@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from job import bounds
 from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data.datasets.dataset import DerivedFile
@@ -219,8 +220,8 @@ def _sha256(store: Store, key: str) -> str:
 
 
 def _is_sample(store: Store, name: str, raw_sha256: str) -> bool:
-    note = store.get(sample_key(name))
     try:
+        note = store.get(sample_key(name), bounds.NOTE_BYTES)
         return note is not None and read_object(note).get("sha256") == raw_sha256
     except ValueError:
         return False

@@ -14,7 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
 
-from job.errors import StorageRefused
+from job import bounds
+from job.errors import ObjectTooLarge, StorageRefused
 from job.records import Malformed, moment, read_object, text, text_or_none, whole
 from job.store import Store, attempts_prefix
 
@@ -125,8 +126,8 @@ def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
     found = []
     for info in store.objects(attempts_prefix(execution_id)):
         try:
-            found.append(Attempt.decode(store.get(info.key) or b""))
-        except (Malformed, StorageRefused):
+            found.append(Attempt.decode(store.get(info.key, bounds.ATTEMPT_BYTES) or b""))
+        except (Malformed, ObjectTooLarge, StorageRefused):
             continue
     return sorted(found, key=lambda attempt: attempt.started)
 

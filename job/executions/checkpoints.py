@@ -13,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from job import bounds
 from job.console import Console
 from job.errors import ResultInvalid, StorageRefused
 from job.executions.executions import Execution
@@ -21,8 +22,6 @@ from job.store import Store, progress_prefix
 from job.training.candidates import count_candidates
 from job.training.search import Fit, Place
 from job.training.unit import Unit
-
-MAX_BYTES = 64 << 20
 
 
 def checkpoint_key(execution: Execution, unit: Unit, attempt: str) -> str:
@@ -94,7 +93,7 @@ def load(
         if unit is None:
             continue
         try:
-            data = store.get(info.key) if info.size <= MAX_BYTES else b""
+            data = store.get(info.key, bounds.CHECKPOINT_BYTES) if info.size <= bounds.CHECKPOINT_BYTES else b""
             if data is None:  # its unit was committed this moment
                 continue
             shape = count_candidates(execution.spec.grid(unit)), execution.spec.protocol.folds

@@ -11,18 +11,21 @@ import hashlib
 import json
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import Any, get_args
 
+from job import bounds
 from job.arrays import Device
-from job.data.processed import MOST_FEATURES, MOST_ROWS
 from job.errors import (
     BindingDamaged,
     ExecutionMismatch,
     ExecutionNotFound,
     ManifestDamaged,
+    ObjectTooLarge,
     SpecInvalid,
     UsageError,
     did_you_mean,
@@ -142,7 +145,7 @@ def load_execution(store: Store, execution_id: str) -> Execution:
     ExecutionMismatch
         Where the manifest cannot be used; :class:`~job.errors.ManifestDamaged` where it is empty or cut.
     """
-    data = store.get(manifest_key(check_id(execution_id)))
+    data = _read(store, manifest_key(check_id(execution_id)), bounds.MANIFEST_BYTES)
     if data is None:
         known = list_executions(store)
         if execution_id in known:
@@ -187,10 +190,12 @@ def create(store: Store, identity: Identity, execution_id: str) -> tuple[Executi
         Where the one that stands there has another identity.
     ManifestDamaged
         Where its manifest is empty or cut.
+    SpecInvalid
+        Where the spec is too large for a manifest.
     """
     key = manifest_key(check_id(execution_id))
     mine = encode_manifest(identity, execution_id)
-    standing = store.put_if_absent(key, mine)
+    standing = _standing(store, key, mine, bounds.MANIFEST_BYTES)
     if standing == mine:
         return Execution(execution_id, identity), True
     check_identity(execution_id, _parse(standing, store.where(key)), identity)
@@ -202,7 +207,14 @@ def encode_manifest(identity: Identity, execution_id: str) -> bytes:
     # The token tells our own write from the equal one of a worker that starts at the same moment.
     creation = {"time": datetime.now(UTC).isoformat(timespec="microseconds"), "token": uuid.uuid4().hex}
     manifest = {"id": execution_id, "created": creation, **identity.content()}
-    return (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
+    data = (json.dumps(manifest, sort_keys=True, indent=1) + "\n").encode()
+    if len(data) > bounds.MANIFEST_BYTES:
+        raise SpecInvalid(
+            f"the spec {identity.spec.name} is too large for a manifest, which has at most "
+            f"{bounds.MANIFEST_BYTES:,} bytes",
+            "Split it into several.",
+        )
+    return data
 
 
 def check_identity(execution_id: str, standing: Identity, wanted: Identity) -> None:
@@ -252,7 +264,7 @@ def bind(store: Store, execution: Execution, dataset: str, fingerprint: str, fac
         Where what stands there is empty or cut.
     """
     key = binding_key(execution.id, dataset)
-    standing = store.put_if_absent(key, encode_binding(fingerprint, facts))
+    standing = _standing(store, key, encode_binding(fingerprint, facts), bounds.BINDING_BYTES)
     return str(_binding(standing, store.where(key))["fingerprint"])
 
 
@@ -272,7 +284,7 @@ def bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any] | 
         Where it is whole and something else.
     """
     key = binding_key(execution.id, dataset)
-    data = store.get(key)
+    data = _read(store, key, bounds.BINDING_BYTES)
     return None if data is None else _binding(data, store.where(key))
 
 
@@ -297,6 +309,26 @@ def check_id(execution_id: str) -> str:
     return execution_id
 
 
+def _read(store: Store, key: str, most: int) -> bytes | None:
+    with _refusing_large():
+        return store.get(key, most)
+
+
+def _standing(store: Store, key: str, mine: bytes, most: int) -> bytes:
+    with _refusing_large():
+        return store.put_if_absent(key, mine, most)
+
+
+@contextmanager
+def _refusing_large() -> Iterator[None]:
+    try:
+        yield
+    except ObjectTooLarge as error:
+        raise ExecutionMismatch(
+            error.what, "Start another execution with --skip-resume, or delete this one."
+        ) from error
+
+
 def _numbers(store: Store, identity: Identity) -> list[int]:
     tails = [name.removeprefix(identity.stem) for name in list_executions(store) if name.startswith(identity.stem)]
     return sorted(int(tail) for tail in tails if _NUMBER.fullmatch(tail))
@@ -306,7 +338,7 @@ def _binding(data: bytes, where: str) -> dict[str, Any]:
     try:
         found = read_object(data)
         text(found, "fingerprint")
-        for name, most in (("rows", MOST_ROWS), ("features", MOST_FEATURES)):
+        for name, most in (("rows", bounds.ROWS), ("features", bounds.FEATURES)):
             whole(found, name, 0, most=most)
         if found.get("synthetic") not in (None, True, False):
             raise Malformed("its synthetic is neither true nor false")

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 
+from job import bounds
 from job.console import Console
 from job.errors import ExecutionNotFound, LdpError, StorageError, one_line
 from job.executions.executions import check_id, list_executions
@@ -98,7 +99,7 @@ def read_heading(store: Store, execution_id: str) -> Heading:
         Where there is no manifest, or one that does not say when it was made and of which spec.
     """
     key = manifest_key(check_id(execution_id))
-    data = store.get(key)
+    data = store.get(key, bounds.MANIFEST_BYTES)
     if data is None:
         raise ExecutionNotFound(f"executions/{execution_id} has no manifest", "See `ldp experiment list`.")
     try:

@@ -9,22 +9,22 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from job import bounds
 from job.console import Console
 from job.errors import (
     BindingDamaged,
     ExecutionMismatch,
     ManifestDamaged,
+    ObjectTooLarge,
     ResultInvalid,
     StorageRefused,
     one_line,
 )
 from job.executions.executions import Execution, Identity, bind, bound, create, encode_binding, encode_manifest
 from job.executions.provenance import differing, plain, provenance
-from job.executions.results import StoredResult, decode
+from job.executions.results import StoredResult, decode, most_readers
 from job.planning.searches import Searches
 from job.store import Store, binding_key, manifest_key, results_prefix
-
-_READERS = 16  # requests in flight: what hides an object store's latency
 
 
 def create_or_rebuild(store: Store, identity: Identity, execution_id: str, console: Console) -> tuple[Execution, bool]:
@@ -147,11 +147,11 @@ def _whole_results(store: Store, prefix: str) -> list[tuple[str, StoredResult]]:
 
     def read(key: str) -> StoredResult | None:
         try:
-            data = store.get(key)
+            data = store.get(key, bounds.RESULT_BYTES)
             return None if data is None else decode(data).without_predictions()
-        except (ResultInvalid, StorageRefused):
+        except (ResultInvalid, ObjectTooLarge, StorageRefused):
             return None
 
-    with ThreadPoolExecutor(_READERS) as readers:
+    with ThreadPoolExecutor(most_readers(bounds.ROWS)) as readers:
         found = zip(keys, readers.map(read, keys), strict=True)
         return [(key, result) for key, result in found if result is not None]

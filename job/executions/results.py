@@ -17,8 +17,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from job import bounds
 from job.console import Console
-from job.errors import ResultInvalid, ResultMismatch, is_of_system, one_line
+from job.errors import ObjectTooLarge, ResultInvalid, ResultMismatch, is_of_system, one_line
 from job.executions.provenance import differing
 from job.executions.record import check_record
 from job.metrics import Array
@@ -28,6 +29,9 @@ from job.training.unit import Unit, UnitResult
 
 _SCHEMA = pa.schema([("row", pa.int32()), ("target", pa.int8()), ("score", pa.float64()), ("decision", pa.int8())])
 _RECORD, _RUN = b"ldp", b"ldp.run"
+_READERS = 16  # requests in flight: what hides an object store's latency
+_READ_BYTES = 512 << 20  # of results that are read at once
+_ROW_BYTES = 48  # stored, decoded and copied
 
 
 @dataclass(frozen=True)
@@ -124,8 +128,14 @@ def _counts(counts: tuple[int, int] | None) -> dict[str, int] | None:
     return None if counts is None else {"n0": counts[0], "n1": counts[1]}
 
 
-def decode(data: bytes, where: str = "a result") -> StoredResult:
+def decode(data: bytes, where: str = "a result", most_rows: int = bounds.ROWS) -> StoredResult:
     """Read a result's bytes and verify them against their digest.
+
+    Parameters
+    ----------
+    most_rows : int
+        How many rows it can have. Columns and rows are looked at before any of them is read: what takes gigabytes in
+        memory may be a small file.
 
     Raises
     ------
@@ -134,11 +144,14 @@ def decode(data: bytes, where: str = "a result") -> StoredResult:
     """
     try:
         # Threads cost more than they gain on so few rows, and callers read many results at once.
-        table = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read(use_threads=False)
+        file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+        if not file.schema_arrow.equals(_SCHEMA):
+            raise Malformed("other columns than a result's")
+        if file.metadata.num_rows > most_rows:
+            raise Malformed(f"{file.metadata.num_rows:,} rows, where at most {most_rows:,} can be")
+        table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         record, run = (read_object(metadata.get(name, b"")) for name in (_RECORD, _RUN))
-        if not table.schema.equals(_SCHEMA):
-            raise Malformed("other columns than a result's")
         columns = [table.column(name).to_numpy() for name in _SCHEMA.names]
         expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
         if record.get("digest") != expected:
@@ -152,6 +165,11 @@ def decode(data: bytes, where: str = "a result") -> StoredResult:
             "Run `ldp experiment run` again: it recomputes what is damaged.",
         ) from error
     return StoredResult(record, run, *columns)
+
+
+def most_readers(rows: int) -> int:
+    """Return how many results of at most so many rows are read at once: large ones nearly one after the other."""
+    return max(1, min(_READERS, _READ_BYTES // (rows * _ROW_BYTES)))
 
 
 Commit = Literal["written", "already there", "replaced damaged", "differs"]
@@ -169,16 +187,16 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     ResultMismatch
         Where the whole result of another unit, of other data or of another grid stands there. It is kept.
     """
-    standing = store.put_if_absent(key, data)
-    if standing == data:
-        return "written"
-    ours = decode(data)
     try:
+        standing = store.put_if_absent(key, data, bounds.RESULT_BYTES)
+        if standing == data:
+            return "written"
         other = decode(standing, store.where(key))
-    except ResultInvalid as damage:
+    except (ResultInvalid, ObjectTooLarge) as damage:
         console.warning("result_damaged", f"{damage.what}: replaced", key=key)
         store.put(key, data)
         return "replaced damaged"
+    ours = decode(data)
     named = differing(other.record, ours.record, ours.unit, ours.record["candidates"])
     if named:
         raise mismatch(store.where(key), named)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from job import bounds
 from job.console import Console
 from job.errors import ExecutionMismatch, ExecutionNotFound, StorageRefused, did_you_mean, one_line, shown
 from job.executions import checkpoints
@@ -161,6 +162,6 @@ def choose_execution(
 
 def _error(store: Store, key: str) -> str:
     try:
-        return one_line(text(read_object(store.get(key) or b""), "error"), 300)
+        return one_line(text(read_object(store.get(key, bounds.FAILURE_BYTES) or b""), "error"), 300)
     except (ValueError, StorageRefused):
         return "its record cannot be read"

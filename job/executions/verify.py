@@ -8,16 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from job.errors import ResultInvalid, StorageError
+from job import bounds
+from job.errors import ObjectTooLarge, ResultInvalid, StorageError
 from job.executions.executions import Execution
 from job.executions.provenance import differing, plain, provenance
 from job.executions.recovery import read_binding
-from job.executions.results import StoredResult, decode, mismatch
+from job.executions.results import StoredResult, decode, mismatch, most_readers
 from job.planning.searches import Searches
 from job.store import Store
 from job.training.unit import Unit
-
-_READERS = 16  # requests in flight: what hides an object store's latency
 
 
 @dataclass(frozen=True)
@@ -61,13 +60,15 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     """
     units = list(units)
     fingerprints: dict[str, str] = {}
+    rows: dict[str, int] = {}
     for dataset in dict.fromkeys(unit.dataset for unit in units):
         binding = read_binding(store, execution, dataset)  # without it no result can be held against the data
         fingerprints[dataset] = "" if binding is None else str(binding["fingerprint"])
+        rows[dataset] = _most_rows(binding)
     searches = Searches(execution.spec)
     grids = {asked: plain(searches.points(unit)) for asked, unit in {(u.model, u.technique): u for u in units}.items()}
-    read = partial(_read, store, execution, fingerprints, grids)
-    with ThreadPoolExecutor(_READERS) as readers:
+    read = partial(_read, store, execution, fingerprints, rows, grids)
+    with ThreadPoolExecutor(most_readers(max(rows.values(), default=1))) as readers:
         found = list(readers.map(read, units))
     results: dict[Unit, StoredResult] = {}
     damaged: dict[Unit, str] = {}
@@ -88,23 +89,29 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     return Verified(results, damaged, foreign, tuple(missing), unreadable)
 
 
+def _most_rows(binding: dict[str, Any] | None) -> int:
+    """Return how many rows a result can have: no more than its dataset."""
+    found = None if binding is None else binding.get("rows")
+    return min(found, bounds.ROWS) if isinstance(found, int) and found > 0 else bounds.ROWS
+
+
 def _read(
     store: Store,
     execution: Execution,
     fingerprints: dict[str, str],
+    rows: dict[str, int],
     grids: dict[tuple[Any, Any], list[dict[str, Any]]],
     unit: Unit,
 ) -> StoredResult | str | StorageError | _Foreign | None:
     key = execution.result_key(unit)
     try:
-        data = store.get(key)
+        data = store.get(key, bounds.RESULT_BYTES)
+        if data is None:
+            return None
+        result = decode(data, store.where(key), rows[unit.dataset])
     except StorageError as error:
         return error
-    if data is None:
-        return None
-    try:
-        result = decode(data, store.where(key))
-    except ResultInvalid as error:
+    except (ResultInvalid, ObjectTooLarge) as error:
         return error.what
     expected = provenance(execution.identity, unit, fingerprints[unit.dataset])
     named = differing(result.record, expected, unit, grids[unit.model, unit.technique])

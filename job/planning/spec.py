@@ -30,6 +30,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from job.bounds import SPEC_BYTES
 from job.catalogue import DATASET_IDS
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
@@ -39,7 +40,6 @@ from job.training.candidates import MODELS, Grid, ModelName, Value, count_candid
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
 
-MAX_BYTES = 1_000_000
 MAX_UNITS = 1_000_000
 _KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
 
@@ -143,8 +143,8 @@ def _text_of(path: Path) -> str:
     found = path.stat()
     if not stat.S_ISREG(found.st_mode):
         raise ValueError("it is no file")
-    if found.st_size > MAX_BYTES:
-        raise ValueError(f"it has more than {MAX_BYTES:,} bytes")
+    if found.st_size > SPEC_BYTES:
+        raise ValueError(f"it has more than {SPEC_BYTES:,} bytes")
     return path.read_text("utf-8-sig")  # some editors begin a file with a mark
 
 

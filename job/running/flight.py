@@ -32,6 +32,8 @@ from job.training.unit import Unit, UnitResult
 
 SIGN_OF_LIFE_S = 60.0
 MOST_REFUSED_IN_A_ROW = 3
+MOST_CHARACTERS = 50_000
+"""Of an error and of its traceback in the record of a failure, which has a bound."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +287,13 @@ class Flight:
         if entry is not None and entry.unsaved:
             self._save(unit, entry)
         self.failures[unit] = one_line(error, 300)
-        record = {"unit": str(unit), "error": error, "traceback": trace, "by": self._attempt.id, **_host()}
+        record = {
+            "unit": str(unit),
+            "error": error[:MOST_CHARACTERS],
+            "traceback": trace and trace[-MOST_CHARACTERS:],
+            "by": self._attempt.id,
+            **_host(),
+        }
         data = json.dumps(record, indent=1).encode()
         key = self._failure_key(unit)
         self._outbox.send(key, lambda: self._store.put(key, data), lost=self._left_out)

@@ -28,6 +28,14 @@ _CANNOT_SYNC = frozenset({errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP})
 _CANNOT_LINK = frozenset({errno.EPERM, errno.EACCES, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
 
 
+class TooLarge(Exception):
+    """A file has more bytes than it may; `size` of them."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__(size)
+        self.size = size
+
+
 class Directory:
     """Files under one directory, by keys.
 
@@ -51,11 +59,20 @@ class Directory:
         for place in reversed(missing):
             _sync_directory(place.parent)
 
-    def read(self, key: str) -> bytes | None:
-        """Return a file's bytes, or None where there is none."""
+    def read(self, key: str, most: int) -> bytes | None:
+        """Return a file's bytes, or None where there is none.
+
+        Raises
+        ------
+        TooLarge
+            Where there are more than `most`.
+        """
         try:
             with self.open(key) as file:
-                return file.read()
+                size = os.fstat(file.fileno()).st_size
+                if size > most:
+                    raise TooLarge(size)
+                return file.read(most)
         except FileNotFoundError:
             return None
 

@@ -17,8 +17,9 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import MemoryStore, from_url
 
 from job.address import parse_address
-from job.errors import LdpError, NoSpaceLeft, SettingInvalid, StorageRefused, masked, one_line
-from job.store.directory import Directory
+from job.bounds import OBJECT_BYTES
+from job.errors import LdpError, NoSpaceLeft, ObjectTooLarge, SettingInvalid, StorageRefused, masked, one_line
+from job.store.directory import Directory, TooLarge
 from job.store.refusals import hides_its_code, is_panic, names_missing_bucket, opening_remedy, refusal
 from job.store.s3 import find_access
 from job.store.spool import spool_file
@@ -139,13 +140,32 @@ class Store:
         """Return the file that `key` is, where the store is a directory."""
         return None if self._directory is None else self._directory.root / key
 
-    def get(self, key: str) -> bytes | None:
-        """Return an object's bytes, or None where there is none."""
+    def get(self, key: str, most: int = OBJECT_BYTES) -> bytes | None:
+        """Return an object's bytes, or None where there is none.
+
+        Parameters
+        ----------
+        most : int
+            How many bytes it may have: see :mod:`job.bounds`.
+
+        Raises
+        ------
+        ObjectTooLarge
+            Where it has more; its contents are not read then.
+        """
         with self._errors("read", key):
-            if self._directory is not None:
-                return self._directory.read(key)
             try:
-                return bytes(obstore.get(self._backend, key).bytes())
+                if self._directory is not None:
+                    return self._directory.read(key, most)
+                found = obstore.get(self._backend, key)
+                if found.meta["size"] > most:
+                    raise TooLarge(found.meta["size"])
+                return bytes(found.bytes())
+            except TooLarge as found:
+                raise ObjectTooLarge(
+                    f"{self.where(key)} cannot be read: it has {found.size:,} bytes, where at most {most:,} can be",
+                    "See what it is, and remove it.",
+                ) from None
             except FileNotFoundError as error:
                 self._missing(error, "read", key)
                 return None
@@ -184,12 +204,12 @@ class Store:
             with self._directory.writer(key, durable=durable) as file:
                 file.write(data)
 
-    def put_if_absent(self, key: str, data: bytes) -> bytes:
+    def put_if_absent(self, key: str, data: bytes, most: int = OBJECT_BYTES) -> bytes:
         """Write an object unless the key is taken, and return the bytes that now stand there.
 
         The answer equals `data` where this call wrote it, and also where an earlier try of this very write landed
         and its answer was lost; otherwise it is what somebody else wrote first. Of any number of callers at once,
-        all get the same bytes.
+        all get the same bytes. Of what stands there, at most `most` bytes are read, as by :meth:`get`.
         """
         with self._errors("write", key):
             for _ in range(_MOST_TRIES):
@@ -197,7 +217,7 @@ class Store:
                     self._create(key, data)
                     return data
                 except (AlreadyExistsError, FileExistsError):
-                    standing = self.get(key)
+                    standing = self.get(key, most)
                 if standing is not None:  # else: deleted since; try again
                     return standing
             raise StorageRefused(

@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from job import bounds
 from job.console import Console
 from job.data.datasets.dataset import Dataset
 from job.data.datasets.registry import dataset
@@ -22,7 +23,7 @@ from job.data.raw.place import find_raw, is_file
 from job.errors import AlreadyThere, UsageError
 from job.store import Store, raw_keys, sample_key
 
-LEAST_ROWS, MOST_ROWS = 100, 10_000_000
+LEAST_ROWS = 100
 
 
 def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool = False) -> str:
@@ -38,8 +39,8 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
         Where `rows` is out of bounds.
     """
     definition = dataset(name)
-    if not LEAST_ROWS <= rows <= MOST_ROWS:
-        raise UsageError(f"{rows:,} rows cannot be made", f"Ask for {LEAST_ROWS:,} to {MOST_ROWS:,}.")
+    if not LEAST_ROWS <= rows <= bounds.ROWS:
+        raise UsageError(f"{rows:,} rows cannot be made", f"Ask for {LEAST_ROWS:,} to {bounds.ROWS:,}.")
     plain, compressed = raw_keys(name)
     standing = [key for key in (plain, compressed) if is_file(store, key)]
     if standing and not force:

@@ -21,12 +21,12 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv as pa_csv
 
+from job import bounds
 from job.data.raw.columns import Cells, Odd, parts_of
 from job.data.raw.parser import Layout, Parser, WrongRow
 from job.settings import available_processors
 
 BLOCK_BYTES = 1 << 20  # what stays in a processor's cache while it is parsed
-LONGEST_ROW_BYTES = 16 << 20
 MOST_THREADS = 8
 TRIES = 200  # line ends that are tried before a block is given up
 
@@ -38,6 +38,7 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
     ------
     Odd
         Where :func:`parse_in_order` must say what is the matter, or can read what this cannot.
+    TooMuch
     """
     parser = Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
@@ -59,8 +60,6 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
         finally:
             for future in waiting:
                 future.cancel()
-    if parser.wrong:
-        raise Odd("a row has the wrong number of cells")
     return parts
 
 
@@ -69,18 +68,16 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
 
     Raises
     ------
-    WrongRow, pyarrow.ArrowInvalid
+    WrongRow, TooMuch, pyarrow.ArrowInvalid
     """
     parser = Parser(layout)
     parts: list[Cells] = []
     try:
-        batches = pa_csv.open_csv(file, *parser.options(LONGEST_ROW_BYTES, fast=False))
+        batches = pa_csv.open_csv(file, *parser.options(bounds.LINE_BYTES, fast=False))
         parts = parts_of(map(parser.careful, batches), tuple(layout.numbers), tuple(layout.texts))
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
-    if parser.wrong:
-        raise WrongRow(f"a row is not {layout.width} cells wide")
     return parts
 
 
@@ -94,7 +91,7 @@ def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:
             rest, open_quotes = data[end:], quotes
         else:
             rest, open_quotes = rest + data, quotes
-        if len(rest) > LONGEST_ROW_BYTES:
+        if len(rest) > bounds.LINE_BYTES:
             raise Odd("a row does not seem to end")
     if rest:
         yield b"".join((rest, b"" if rest.endswith((b"\n", b"\r")) else b"\n", last_row))

@@ -9,7 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from job import bounds
 from job.metrics import Array
 
 # No larger number can be used: the squares of ten million of them sum up to 1e37, and float32 ends at 3.4e38. What is
@@ -22,6 +24,10 @@ END = "\x1f end of block \x1f"
 
 class Odd(Exception):
     """A block cannot be parsed by itself."""
+
+
+class TooMuch(Exception):
+    """A file has more than a raw file can have; the message says of what."""
 
 
 @dataclass(frozen=True)
@@ -110,18 +116,37 @@ def parts_of(batches: Iterable[Any], numbers: Sequence[str], texts: Sequence[str
     ------
     Odd
         Where a number cannot be used.
+    TooMuch
     """
     parts: list[Cells] = []
-    first, rows, gathered = 0, 0, []
+    first, rows, gathered, kept = 0, 0, [], 0
     for batch in batches:
+        kept += _text_bytes(batch)
+        if kept > bounds.TEXT_BYTES:
+            raise TooMuch(f"more than {bounds.TEXT_BYTES:,} bytes of text in the needed columns")
         gathered.append(batch)
         rows += batch.num_rows
+        if first + rows > bounds.ROWS:
+            raise TooMuch(f"more than {bounds.ROWS:,} rows")
         if rows >= PART_ROWS:
             parts.append(_joined(first, rows, gathered, numbers, texts))
             first, rows, gathered = first + rows, 0, []
     if rows:
         parts.append(_joined(first, rows, gathered, numbers, texts))
     return parts
+
+
+def _text_bytes(batch: Any) -> int:
+    """Return how many bytes of a block are kept as text."""
+    total = 0
+    for column in batch.columns:
+        values = column.dictionary if pa.types.is_dictionary(column.type) else column
+        if not pa.types.is_string(values.type):
+            continue
+        if (pc.max(pc.binary_length(values)).as_py() or 0) > bounds.CELL_BYTES:
+            raise TooMuch(f"a cell of more than {bounds.CELL_BYTES:,} bytes in a needed column")
+        total += values.nbytes
+    return total
 
 
 def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str], texts: Sequence[str]) -> Cells:

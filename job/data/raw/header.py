@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from job import bounds
 from job.data.raw.between import Between, plain
 from job.data.raw.notcsv import check_is_text
 from job.errors import RawFileInvalid
@@ -145,6 +146,11 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str, key: RawC
                 "Remove the one that is wrong.",
             )
     width = len(header.cells)
+    if width > bounds.COLUMNS:
+        raise RawFileInvalid(
+            f"{where} has {width:,} columns, where at most {bounds.COLUMNS:,} can be",
+            "Put the dataset's own file there.",
+        )
     between = Between(
         tuple(header.cells),
         places,

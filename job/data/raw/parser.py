@@ -57,7 +57,6 @@ class Parser:
         for place in layout.texts.values():
             last[place] = END
         self.last_row = ",".join(last).encode() + b"\n"
-        self.wrong: list[str] = []
 
     def options(self, block_bytes: int, *, fast: bool) -> tuple[Any, Any, Any]:
         """Return pyarrow's options: numbers as numbers and names as codes where `fast`, everything as text else."""
@@ -77,9 +76,8 @@ class Parser:
         )
 
     def _on_wrong_width(self, row: Any) -> str:
-        if row.text.strip() and not self._layout.between.is_line(row.text):
-            self.wrong.append(row.text)
-        return "skip"
+        # The first that is wrong ends it: all of a large file's rows may be.
+        return "skip" if not row.text.strip() or self._layout.between.is_line(row.text) else "error"
 
     def block(self, block: bytes) -> Any:
         """Parse a block of whole rows and :attr:`last_row` into a record batch.

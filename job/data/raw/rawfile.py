@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.data.raw.blocks import parse_in_order, parse_side_by_side
-from job.data.raw.columns import Cells, NumberPiece, Odd, Texts
+from job.data.raw.columns import Cells, NumberPiece, Odd, Texts, TooMuch
 from job.data.raw.diagnosis import another_header, diagnose
 from job.data.raw.header import HEAD_BYTES, RawColumn, find_header
 from job.data.raw.parser import Layout, WrongRow
@@ -160,6 +160,10 @@ def _read(
         rest = Utf8(head[header.offset :], file)
         try:
             parts = parse(cast("BinaryIO", rest), layout)
+        except TooMuch as error:
+            raise RawFileInvalid(
+                f"{source.where} has {error}", "Put the dataset's own file there; split what is larger."
+            ) from None
         except (pa.ArrowInvalid, WrongRow) as error:
             diagnose(source, str(error))
         while rest.read(1 << 20):  # nothing, but for a parser that stopped early

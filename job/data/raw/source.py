@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
+from job import bounds
 from job.data.raw.header import Header
 from job.errors import RawFileInvalid, RawFileNotFound
 from job.store import Store
@@ -74,10 +75,11 @@ class Source:
         with self.open() as binary:
             _skip(binary, header.offset)
             text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
-            reader = csv.reader(text, strict=True)
+            lines = _Lines(text, self.where, header.lines)
             begins = header.lines + 1
-            for record in reader:
-                ends = header.lines + reader.line_num
+            for record in csv.reader(lines, strict=True):
+                lines.length = 0
+                ends = lines.number
                 if not header.between.is_passed_over(record):
                     yield begins, record
                 begins = ends + 1
@@ -105,6 +107,38 @@ class Source:
 def _skip(file: BinaryIO, count: int) -> None:
     while count > 0:
         count -= len(file.read(min(count, 1 << 20)))
+
+
+class _Lines:
+    """A text's lines; neither one of them nor those of one record together are longer than a row can be.
+
+    Parameters
+    ----------
+    number : int
+        How many lines stand before the first.
+    """
+
+    def __init__(self, text: io.TextIOBase, where: str, number: int) -> None:
+        self._text = text
+        self._where = where
+        self.number = number
+        self.length = 0  # of the record so far
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = self._text.readline(bounds.LINE_BYTES + 1)
+        if not line:
+            raise StopIteration
+        self.number += 1
+        self.length += len(line)
+        if self.length > bounds.LINE_BYTES:
+            raise RawFileInvalid(
+                f"{self._where}, line {self.number} belongs to a row of more than {bounds.LINE_BYTES:,} bytes",
+                "Mend that line; a quotation mark may not be closed before it.",
+            )
+        return line
 
 
 class _Told(io.BufferedIOBase):

@@ -107,7 +107,7 @@ def test_a_raw_file_is_never_overwritten_unasked(key: int, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("rows", [0, 99, 10_000_001])
 def test_a_number_of_rows_out_of_bounds_is_refused(rows: int) -> None:
-    with pytest.raises(UsageError, match="Ask for 100 to 10,000,000"):
+    with pytest.raises(UsageError, match="Ask for 100 to 5,000,000"):
         write_sample(Store.open("memory:///"), "taiwan_credit", rows=rows, seed=1)
 
 
