@@ -19,6 +19,7 @@ import numpy as np
 
 from job.console import Console
 from job.errors import Interrupted, StorageError, StorageRefused
+from job.metrics import METRIC_IDS
 from job.planning.spec import Spec, parse_spec
 from job.running.flight import FitMade, Made, Task
 from job.running.processes import Options
@@ -67,7 +68,9 @@ def compute(unit: Unit, fits: dict[Place, Fit]) -> UnitResult:
     target = np.array([0, 1, 0, 1, 1], np.int8)
     best = int(np.argmax(scores.mean(axis=1)))
     points = tuple(candidates(spec().grid(unit)))
-    return UnitResult(unit, "done", None, row, target, score, (score > 0.5).astype(np.int8), points, scores, best)
+    decision = (score > 0.5).astype(np.int8)
+    metrics = dict.fromkeys(METRIC_IDS)  # as of too few rows: what they are is another test's
+    return UnitResult(unit, "done", None, row, target, score, decision, points, scores, best, metrics=metrics)
 
 
 @dataclass

@@ -26,6 +26,7 @@ from job.executions.executions import (
 from job.executions.provenance import provenance
 from job.executions.results import commit, decode, encode
 from job.executions.verify import verify
+from job.metrics import METRIC_IDS
 from job.planning.spec import parse_spec
 from job.store import Store
 from job.training.candidates import candidates
@@ -43,7 +44,8 @@ def result(unit: Unit, flavour: int, attempt: int) -> bytes:
     rows = np.arange(3, dtype=np.int32)
     points = tuple(candidates(SPEC.grid(unit)))
     score = np.full(3, flavour / 10)
-    made = UnitResult(unit, "done", None, rows, np.zeros(3, np.int8), score, np.zeros(3, np.int8), points)
+    none = np.zeros(3, np.int8)
+    made = UnitResult(unit, "done", None, rows, none, score, none, points, metrics=dict.fromkeys(METRIC_IDS))
     return encode(made, provenance(IDENTITY, unit, "f"), {"attempt": attempt})
 
 

@@ -27,6 +27,7 @@ from job.executions.recovery import bind_or_rebuild, create_or_rebuild, known_da
 from job.executions.resolve import find_spec
 from job.executions.results import commit, encode
 from job.executions.verify import verify
+from job.metrics import METRIC_IDS
 from job.planning.spec import Spec
 from job.store import Store, binding_key, manifest_key
 from job.training.candidates import candidates
@@ -50,7 +51,8 @@ def identity(tiny: Spec) -> Identity:
 def commit_one(store: Store, execution: Execution, unit: Unit, fingerprint: str) -> None:
     points = tuple(candidates(execution.spec.grid(unit)))
     rows = np.arange(3, dtype=np.int32)
-    made = UnitResult(unit, "done", None, rows, np.zeros(3, np.int8), np.ones(3), np.zeros(3, np.int8), points)
+    none = np.zeros(3, np.int8)
+    made = UnitResult(unit, "done", None, rows, none, np.ones(3), none, points, metrics=dict.fromkeys(METRIC_IDS))
     data = encode(made, provenance(execution.identity, unit, fingerprint), {})
     commit(store, execution.result_key(unit), data, CONSOLE)
 
