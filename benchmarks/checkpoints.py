@@ -19,12 +19,14 @@ from typing import Any
 from job.console import Console
 from job.data.processed import ProcessedInfo
 from job.executions.attempts import Attempt
-from job.executions.executions import Identity, create_next
+from job.executions.executions import create_next
+from job.executions.identity import Identity
 from job.planning.costs import item_costs
 from job.planning.items import items_of
 from job.planning.searches import Searches
 from job.planning.spec import read_spec
-from job.running.flight import Flight, Task
+from job.running.flight import Flight
+from job.running.news import Task
 from job.running.outbox import Outbox
 from job.running.workers import Note, WorkerPool
 from job.store import Store

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from job.console import Console
 from job.errors import ExecutionMismatch, ExecutionNotFound
-from job.executions.executions import Execution, Identity, differences, load_execution, present_results
+from job.executions.executions import Execution, load_execution, present_results
 from job.executions.headings import read_headings
+from job.executions.identity import Identity, differences
 from job.store import Store
 
 

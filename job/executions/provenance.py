@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from job.executions.executions import Identity
+from job.executions.identity import Identity
 from job.training.candidates import Candidate
 from job.training.unit import Unit
 

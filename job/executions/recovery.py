@@ -20,7 +20,9 @@ from job.errors import (
     StorageRefused,
     one_line,
 )
-from job.executions.executions import Execution, Identity, bind, bound, create, encode_binding, encode_manifest
+from job.executions.bindings import bind, bound, encode_binding
+from job.executions.executions import Execution, create, encode_manifest
+from job.executions.identity import Identity
 from job.executions.provenance import differing, plain, provenance
 from job.executions.results import StoredResult, decode, most_readers
 from job.planning.searches import Searches

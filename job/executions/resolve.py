@@ -11,13 +11,8 @@ from job.console import Console
 from job.data.processed import ProcessedInfo
 from job.errors import DatasetNotFound, ExecutionMismatch, ExecutionNotFound, ManifestDamaged, shown
 from job.executions.earlier import tell_of_earlier
-from job.executions.executions import (
-    Execution,
-    Identity,
-    create_next,
-    current_execution,
-    load_execution,
-)
+from job.executions.executions import Execution, create_next, current_execution, load_execution
+from job.executions.identity import Identity
 from job.executions.recovery import bind_or_rebuild, create_or_rebuild
 from job.planning.spec import Spec
 from job.store import Store

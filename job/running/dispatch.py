@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from job.console import Console
-from job.running.flight import Begun, Failed, FitMade, Flight, Made, News, Task
+from job.running.flight import Flight
+from job.running.news import Begun, Failed, FitMade, Made, News, Task
 from job.running.outbox import Outbox
 from job.running.processes import Pool
 from job.running.track import Track

@@ -12,9 +12,9 @@ import platform
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any
 
 from job.console import Console
 from job.errors import ResultMismatch, StorageError, StorageRefused, one_line
@@ -23,8 +23,8 @@ from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
 from job.executions.provenance import provenance
 from job.executions.results import commit, encode
-from job.planning.items import Item
 from job.progress import Outlook
+from job.running.news import Made, Task
 from job.running.outbox import Outbox
 from job.store import Store, failure_key
 from job.training.search import Fit, Place
@@ -34,67 +34,6 @@ SIGN_OF_LIFE_S = 60.0
 MOST_REFUSED_IN_A_ROW = 3
 MOST_CHARACTERS = 50_000
 """Of an error and of its traceback in the record of a failure, which has a bound."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """A work item to run.
-
-    Attributes
-    ----------
-    units : Item
-    known : dict of Unit to dict of Place to Fit
-        The fits that earlier attempts saved.
-    memory : int
-        How many bytes of private memory its worker is expected to need.
-    """
-
-    units: Item
-    known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
-    memory: int = 0
-
-
-@dataclass(frozen=True)
-class Begun:
-    """A worker has begun with a work item, or with what is left of one."""
-
-    units: Item
-
-
-@dataclass(frozen=True)
-class FitMade:
-    """A worker has finished a fit of a unit's search."""
-
-    unit: Unit
-    place: Place
-    fit: Fit
-
-
-@dataclass(frozen=True)
-class Made:
-    """A worker has finished a unit: its result, when its work item was begun (ISO 8601), and the seconds since."""
-
-    result: UnitResult
-    started: str
-    wall_seconds: float
-
-
-@dataclass(frozen=True)
-class Failed:
-    """A unit raised: one line, and the traceback."""
-
-    unit: Unit
-    error: str
-    traceback: str | None
-
-
-@dataclass(frozen=True)
-class ScratchFull:
-    """A prepared fold found no room in the scratch directory."""
-
-
-News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull"
-"""What workers tell of units."""
 
 
 @dataclass

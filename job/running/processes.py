@@ -22,8 +22,8 @@ from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, workers_that_fit
 from job.planning.shards import Shard
-from job.running.flight import Begun, Failed, FitMade, Made, ScratchFull, Task
 from job.running.machine import available_bytes
+from job.running.news import Begun, Failed, FitMade, Made, ScratchFull, Task
 from job.running.scratch import scratch_directory
 from job.running.workers import Outcome, WorkerPool
 from job.store import Store

@@ -27,7 +27,8 @@ from job.planning.plan import Plan, plan
 from job.planning.shards import deal
 from job.planning.spec import Spec
 from job.running.dispatch import Dispatch
-from job.running.flight import Flight, Task
+from job.running.flight import Flight
+from job.running.news import Task
 from job.running.notice import metadata_endpoint, watch_notices
 from job.running.outbox import FIRST_PAUSE_S, Outbox, patiently
 from job.running.processes import Options, Pool, Processes

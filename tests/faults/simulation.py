@@ -21,7 +21,7 @@ from job.console import Console
 from job.errors import Interrupted, StorageError, StorageRefused
 from job.metrics import METRIC_IDS
 from job.planning.spec import Spec, parse_spec
-from job.running.flight import FitMade, Made, Task
+from job.running.news import FitMade, Made, Task
 from job.running.processes import Options
 from job.running.runner import Means, RunReport, run_experiment
 from job.running.workers import Note, Outcome

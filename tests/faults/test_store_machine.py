@@ -13,16 +13,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from job.console import Console
-from job.executions.executions import (
-    Identity,
-    bind,
-    bound,
-    create,
-    create_next,
-    current_execution,
-    list_executions,
-    present_results,
-)
+from job.executions.bindings import bind, bound
+from job.executions.executions import create, create_next, current_execution, list_executions, present_results
+from job.executions.identity import Identity
 from job.executions.provenance import provenance
 from job.executions.results import commit, decode, encode
 from job.executions.verify import verify

@@ -11,7 +11,7 @@ import pytest
 
 from job.console import Console
 from job.data.processing import process
-from job.executions.executions import Identity
+from job.executions.identity import Identity
 from job.planning.spec import read_spec
 from job.running.processes import Options
 from job.running.runner import run_experiment

@@ -23,7 +23,9 @@ from job.data.processed import describe_processed, load_processed
 from job.data.processing import process
 from job.executions import checkpoints
 from job.executions.attempts import Attempt
-from job.executions.executions import Identity, bind, create_next
+from job.executions.bindings import bind
+from job.executions.executions import create_next
+from job.executions.identity import Identity
 from job.executions.provenance import provenance
 from job.executions.results import encode
 from job.planning.spec import parse_spec

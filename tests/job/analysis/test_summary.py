@@ -12,7 +12,9 @@ import pytest
 
 from job.analysis.summary import Summary, summarise, summary_rows, to_csv
 from job.errors import UsageError
-from job.executions.executions import Execution, Identity, bind, create_next
+from job.executions.bindings import bind
+from job.executions.executions import Execution, create_next
+from job.executions.identity import Identity
 from job.executions.provenance import provenance
 from job.executions.results import decode, encode
 from job.metrics import METRIC_IDS, all_metrics

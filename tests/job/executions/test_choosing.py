@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from job.console import Console
 from job.errors import DatasetNotFound, ExecutionNotFound, StorageError
-from job.executions.executions import Identity, create, create_next, load_execution
+from job.executions.executions import create, create_next, load_execution
 from job.executions.headings import Heading, read_headings
+from job.executions.identity import Identity
 from job.executions.resolve import find_spec, resolve
 from job.executions.status import all_statuses, choose_execution
 from job.planning.spec import Spec, parse_spec, read_spec, spec_name

@@ -11,17 +11,9 @@ from pathlib import Path
 import pytest
 
 from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError
-from job.executions.executions import (
-    Identity,
-    bind,
-    bound,
-    create,
-    create_next,
-    current_execution,
-    list_executions,
-    load_execution,
-    versions,
-)
+from job.executions.bindings import bind, bound
+from job.executions.executions import create, create_next, current_execution, list_executions, load_execution
+from job.executions.identity import Identity, versions
 from job.planning.spec import Spec
 from job.store import Store, binding_key, manifest_key
 

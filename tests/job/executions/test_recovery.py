@@ -12,16 +12,9 @@ import pytest
 
 from job.console import Console
 from job.errors import ExecutionMismatch
-from job.executions.executions import (
-    Execution,
-    Identity,
-    bind,
-    bound,
-    create,
-    create_next,
-    encode_binding,
-    load_execution,
-)
+from job.executions.bindings import bind, bound, encode_binding
+from job.executions.executions import Execution, create, create_next, load_execution
+from job.executions.identity import Identity
 from job.executions.provenance import provenance
 from job.executions.recovery import bind_or_rebuild, create_or_rebuild, known_data
 from job.executions.resolve import find_spec

@@ -23,7 +23,8 @@ from sklearn.utils._param_validation import (
 )
 
 from job.errors import ExecutionMismatch, SpecInvalid
-from job.executions.executions import Identity, create, load_execution
+from job.executions.executions import create, load_execution
+from job.executions.identity import Identity
 from job.planning.grids import ALLOWED, MAX_VALUES, RULES, allows, read_grid
 from job.planning.spec import Spec, parse_spec
 from job.planning.values import TINIEST, Layers, Real, Text, Whole

@@ -9,7 +9,8 @@ import pytest
 
 from job.console import Console
 from job.errors import LibraryMissing
-from job.executions.executions import Identity, create
+from job.executions.executions import create
+from job.executions.identity import Identity
 from job.executions.status import all_statuses, choose_execution, status
 from job.planning.libraries import require_libraries
 from job.planning.plan import plan

@@ -17,7 +17,7 @@ from job.planning.costs import item_cost
 from job.planning.items import items_of
 from job.planning.searches import Searches
 from job.planning.spec import Spec
-from job.running.flight import FitMade, Task
+from job.running.news import FitMade, Task
 from job.running.processes import Options, Processes
 from job.running.runner import Means, RunReport, run_experiment
 from job.running.workers import Note

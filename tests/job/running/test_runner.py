@@ -18,7 +18,8 @@ from job.data.datasets.samples import write_sample
 from job.data.processing import process
 from job.errors import ExecutionMismatch, ProcessedDataInvalid, ProcessedDataNotFound, UsageError
 from job.executions import checkpoints
-from job.executions.executions import Execution, bound, load_execution, present_results
+from job.executions.bindings import bound
+from job.executions.executions import Execution, load_execution, present_results
 from job.executions.status import status
 from job.executions.verify import verify
 from job.planning.spec import Spec, parse_spec

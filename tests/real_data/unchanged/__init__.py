@@ -18,7 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from job.executions.executions import Execution, bound
+from job.executions.bindings import bound
+from job.executions.executions import Execution
 from job.executions.results import StoredResult, decode
 from job.store import Store
 

@@ -1,0 +1,72 @@
+"""What a worker is asked to do, and what workers tell of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from job.planning.items import Item
+from job.training.search import Fit, Place
+from job.training.unit import Unit, UnitResult
+
+
+@dataclass(frozen=True)
+class Task:
+    """A work item to run.
+
+    Attributes
+    ----------
+    units : Item
+    known : dict of Unit to dict of Place to Fit
+        The fits that earlier attempts saved.
+    memory : int
+        How many bytes of private memory its worker is expected to need.
+    """
+
+    units: Item
+    known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
+    memory: int = 0
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A worker has begun with a work item, or with what is left of one."""
+
+    units: Item
+
+
+@dataclass(frozen=True)
+class FitMade:
+    """A worker has finished a fit of a unit's search."""
+
+    unit: Unit
+    place: Place
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Made:
+    """A worker has finished a unit: its result, when its work item was begun (ISO 8601), and the seconds since."""
+
+    result: UnitResult
+    started: str
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A unit raised: one line, and the traceback."""
+
+    unit: Unit
+    error: str
+    traceback: str | None
+
+
+@dataclass(frozen=True)
+class ScratchFull:
+    """A prepared fold found no room in the scratch directory."""
+
+
+News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull"
+"""What workers tell of units."""
