@@ -149,3 +149,30 @@ def test_a_spec_out_of_all_proportion_is_refused(tmp_path: Path) -> None:
     path.write_text(f"# {'x' * 1_000_000}\n{GOOD}")
     with pytest.raises(SpecInvalid, match="has more than 1,000,000 bytes"):
         read_spec(str(path))
+
+
+def test_what_no_result_could_hold_and_no_plan_could_enumerate_is_refused_when_the_spec_is_read() -> None:
+    def text_of(folds: int, *others: str) -> str:
+        values = f"max_depth = {list(range(1, 251))}\nn_estimators = {list(range(1, 201))}"  # 50,000 candidates
+        technique = 'techniques = ["smote", "baseline"]'
+        parts = [
+            f"[models.{model}]\n{technique}\n[models.{model}.grid]\n{values}\n" for model in ("random_forest", *others)
+        ]
+        return f'datasets = ["taiwan_credit"]\nseeds = [1]\nfolds = {folds}\n' + "".join(parts)
+
+    parse_spec(text_of(20, "lightgbm", "xgboost"), "mine", "mine.toml")
+    with pytest.raises(SpecInvalid, match="50,000 candidates, which with 21 folds are 1,050,000 fits for each unit"):
+        parse_spec(text_of(21), "mine", "mine.toml")
+    more = '[models.mlp]\ntechniques = ["smote"]\n[models.mlp.grid]\nalpha = [0.1, 0.2]\n'
+    with pytest.raises(SpecInvalid, match=r"together have 300,002 candidates; at most 300,000 can be planned"):
+        parse_spec(text_of(20, "lightgbm", "xgboost") + more, "mine", "mine.toml")
+
+
+@pytest.mark.parametrize(
+    "text", ["seeds = " + "[" * 5_000, "a" + ".a" * 5_000 + " = 1", "seeds = [" + "9" * 5_000 + "]"]
+)
+def test_toml_that_is_too_deep_or_too_long_is_refused_in_one_line(text: str) -> None:
+    with pytest.raises(SpecInvalid) as caught:
+        parse_spec(text, "mine", "mine.toml")
+    assert len(caught.value.what) < 500
+    assert "\n" not in caught.value.what
