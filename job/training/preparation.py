@@ -22,7 +22,7 @@ import numpy as np
 
 from job.metrics import Array
 from job.training.splits import Fold
-from job.training.techniques import BEFORE, Sampler, resample
+from job.training.techniques import BEFORE, Sampler, chain, resample
 
 _COLUMNS = 4
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, None})  # None: NumPy only says how much of an array was written
@@ -154,6 +154,21 @@ class FoldCache:
                     return made
         arrays = {name: np.load(place / f"{name}.npy", mmap_mode="r") for name in self._ARRAYS}
         return PreparedFold(**arrays, cpu_seconds=float(json.loads(done.read_text())))
+
+    def is_being_made(self, fold: Fold, *, dataset: str, sampler: Sampler, seed: int) -> bool:
+        """Return whether somebody else is making a fold at this moment, or what it is made from."""
+        if self._directory is None:
+            return False
+        for part in chain(sampler):
+            place = self.place(self._directory, dataset, part, seed) / fold.name
+            try:
+                with (place / "lock").open("r+") as lock:
+                    fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            except FileNotFoundError:
+                continue
+        return False
 
     def _keep(self, directory: Path, place: Path, made: PreparedFold) -> bool:
         arrays = {name: getattr(made, name) for name in self._ARRAYS}

@@ -115,6 +115,7 @@ def search(
     seed: int,
     memory: Memory | None = None,
     on_fit: Callable[[Name, Place, Fit], None] = lambda _name, _place, _fit: None,
+    is_busy: Callable[[int], bool] = lambda _fold: False,
 ) -> dict[Name, SearchResult]:
     """Fit every candidate on every fold, once for all demands.
 
@@ -123,7 +124,8 @@ def search(
     model : str
     demands : sequence of Demand
     folds : sequence of callables that return a PreparedFold
-        Called one after the other, and only for folds that have something to fit; one fold is held at a time.
+        Called one after the other, in any order, and only for folds that have something to fit; one fold is held at a
+        time.
     sampler : str
         What resampled the folds.
     seed : int
@@ -131,13 +133,18 @@ def search(
         Read and added to.
     on_fit : callable
         Told of each demand's fits as they are finished.
+    is_busy : callable
+        Whether somebody else is preparing the fold with that index at the moment: then others go first.
     """
     ledgers = [_Ledger(demand) for demand in demands]
-    for f, prepare in enumerate(folds):
+    left = list(range(len(folds)))
+    while left:
+        f = next((f for f in left if not is_busy(f)), left[0])
+        left.remove(f)
         wanted = _wanted(model, ledgers, f)
         if not wanted:
             continue
-        fold = prepare()
+        fold = folds[f]()
         identity = "" if memory is None else fold.identity
         if memory is not None:
             _remember(memory, identity, wanted, on_fit)

@@ -173,7 +173,8 @@ def run_units(
                 yield UnitResult(unit, "inapplicable", str(reason), candidates=points, train_counts=train_counts)
             continue
         get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
-        batch = _Batch(model, sampler, seed, splits, get, target, memory)
+        is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
+        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory)
         demands = [
             Demand(
                 unit,
@@ -208,6 +209,7 @@ class _Batch:
     seed: int
     splits: Splits
     get: Callable[[Fold], PreparedFold]
+    is_busy: Callable[[Fold], bool]
     target: Array
     memory: Memory | None
     prepared: dict[str, float] = field(default_factory=dict)
@@ -226,6 +228,7 @@ class _Batch:
             seed=self.seed,
             memory=self.memory,
             on_fit=on_fit,
+            is_busy=lambda f: self.is_busy(self.splits.folds[f]),
         )
         going: list[tuple[Demand, SearchResult, Array | None]] = []
         for demand in demands:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import itertools
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from job.training.candidates import MODELS, NESTED, ModelName, families, grid_of
 from job.training.preparation import FoldCache, prepare
 from job.training.search import Fit, Place
 from job.training.splits import Inapplicable, split
-from job.training.techniques import Technique
+from job.training.techniques import Sampler, Technique
 from job.training.unit import Protocol, Unit, UnitResult, run_unit, run_units
 from tests.job.training.test_exactness import assert_identical
 from tests.reference import reference
@@ -246,6 +248,30 @@ def test_folds_keep_to_the_limit_of_the_scratch_directory(tmp_path: Path) -> Non
         # Each file has a short header beside its array.
         assert limit is None or size <= limit + 128 * len(list(place.rglob("*.npy")))
         assert limit == 0 or size > 0
+
+
+@pytest.mark.parametrize("made_by_another", ["none", "smote", "smote_tomek"])
+def test_a_fold_that_another_worker_is_making_is_waited_for_only_when_no_other_is_left(
+    made_by_another: Sampler, tmp_path: Path
+) -> None:
+    X, y = rows(14)
+    given = units("logistic_regression", ("smote_tomek",))
+    (free,) = run_units(given, PROTOCOL, X, y)
+    place = FoldCache.place(tmp_path, "data", made_by_another, 1) / "fold_0"
+    place.mkdir(parents=True)
+    order: list[int] = []
+    with ExitStack() as making:
+        fcntl.flock(making.enter_context((place / "lock").open("w")), fcntl.LOCK_EX)
+
+        def note(_unit: Unit, at: Place, _fit: Fit) -> None:
+            if at[1] not in order:
+                order.append(at[1])
+            if len(order) == PROTOCOL.folds - 1:
+                making.close()
+
+        (result,) = run_units(given, PROTOCOL, X, y, FoldCache(tmp_path), on_fit=note)
+    assert order == [1, 2, 0]
+    assert_same(result, free)
 
 
 def test_a_column_without_any_value_and_a_constant_one_do_no_harm() -> None:
