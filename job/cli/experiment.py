@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -22,9 +23,13 @@ from job.cli.context import (
 from job.errors import EXIT_FAILED, OutputLost, UsageError
 from job.signals import Stop
 
+if TYPE_CHECKING:
+    from job.planning.division import Reach
+
 app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
 
 DEFAULT_SPEC = "default"
+HEAVIEST = 5
 _ORIGIN = {True: "synthetic", False: "own", None: None}
 SpecOption = Annotated[
     str | None,
@@ -34,18 +39,37 @@ SpecOption = Annotated[
 
 @app.command()
 def plan(
-    spec: SpecOption = None, only_dataset: DatasetsOption = None, jobs: JobsOption = None, json: JsonOption = False
+    spec: SpecOption = None,
+    only_dataset: DatasetsOption = None,
+    jobs: JobsOption = None,
+    max_job_hours: Annotated[
+        float | None,
+        typer.Option("--max-job-hours", metavar="HOURS", min=0.01, help="Say what a job of so many hours gets done."),
+    ] = None,
+    json: JsonOption = False,
 ) -> None:
     """Say how much work a spec is, what is left out and why, before anyone waits for it."""
     from job.cli.tables import print_line, print_table
+    from job.planning.division import best_division, heaviest, reach
     from job.planning.plan import plan
     from job.planning.spec import read_spec
 
     context = open_context()
     chosen = read_spec(spec or DEFAULT_SPEC)
     planned = plan(context.store, chosen, only=tuple(only_dataset or ()), workers=context.settings.workers(jobs))
+    best, workers = best_division(planned.costs, planned.workers), planned.workers
+    within = None if max_job_hours is None else reach(planned.costs, workers, max_job_hours)
+    longest = heaviest(planned.costs, HEAVIEST)
     if json:
-        print_json(planned.as_json())
+        shards = {"shards": best.shards, "hours": best.longest_s / 3600, "stretch": best.stretch}
+        print_json(
+            {
+                **planned.as_json(),
+                "best_division": shards,
+                "heaviest": [{"units": [str(unit) for unit in item], "cpu_hours": s / 3600} for item, s in longest],
+                "reach": None if within is None else dataclasses.asdict(within),
+            }
+        )
         return
     print_table(
         f"{chosen.name}: {chosen.description}",
@@ -57,14 +81,34 @@ def plan(
             ("CPU time, about", _duration(planned.cpu_hours)),
             (f"time with {planned.workers} workers, about", _duration(planned.cpu_hours / planned.workers)),
             ("memory in MiB, about", f"{planned.memory_mib:,.0f}"),
+            (f"most shards of {workers} workers that pay", f"{best.shards:,}"),
+            ("time with so many, about", _duration(best.longest_s / 3600)),
+            *_reach_rows(within, len(planned.units)),
+        ],
+    )
+    print_table(
+        "the longest work items",
+        [("dataset", False), ("model", False), ("techniques", False), ("CPU time, about", True)],
+        [
+            (item[0].dataset, item[0].model, ", ".join(unit.technique for unit in item), _duration(seconds / 3600))
+            for item, seconds in longest
         ],
     )
     for name, reason in planned.left_out.items():
         print_line(f"left out: {name}: {reason}")
 
 
+def _reach_rows(within: Reach | None, units: int) -> list[tuple[str, str]]:
+    if within is None:
+        return []
+    what = f"units done in a job of {within.hours:g} h, about"
+    return [(what, f"{within.units:,} of {units:,} ({100 * within.share:.0f} % of the work)")]
+
+
 def _duration(hours: float) -> str:
-    return f"{hours:.1f} h" if hours >= 1 else f"{max(60 * hours, 1):.0f} min"
+    if hours >= 1:
+        return f"{hours:.1f} h"
+    return f"{60 * hours:.0f} min" if 60 * hours >= 1 else f"{max(3600 * hours, 1):.0f} s"
 
 
 @app.command()

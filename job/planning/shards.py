@@ -62,17 +62,24 @@ def shard_from_environment(setting: str | None) -> Shard | None:
 
 
 def deal(items: Iterable[Item], cost: Callable[[Item], float], shard: Shard) -> tuple[Item, ...]:
-    """Return a shard's work items, in their order.
+    """Return a shard's work items, in their order; see :func:`deal_all`."""
+    return deal_all(items, cost, shard.count)[shard.index - 1]
+
+
+def deal_all(items: Iterable[Item], cost: Callable[[Item], float], count: int) -> list[tuple[Item, ...]]:
+    """Return the work items of each of `count` shards, in their order.
 
     The dearest item goes first, each to the shard with the least so far (Graham's longest processing time rule), so
     that no shard costs more than 4/3 of the best division. The same items and costs are always dealt the same way.
     """
     items = tuple(items)
-    loads = [(0.0, i) for i in range(1, shard.count + 1)]
-    mine = set()
+    loads = [(0.0, i) for i in range(count)]
+    dealt: dict[Item, int] = {}
     for item in sorted(items, key=lambda item: (-cost(item), item)):
         load, index = heapq.heappop(loads)
         heapq.heappush(loads, (load + cost(item), index))
-        if index == shard.index:
-            mine.add(item)
-    return tuple(item for item in items if item in mine)
+        dealt[item] = index
+    parts: list[list[Item]] = [[] for _ in range(count)]
+    for item in items:
+        parts[dealt[item]].append(item)
+    return [tuple(part) for part in parts]
