@@ -2,6 +2,7 @@
 
     python -m benchmarks.memory
     python -m benchmarks.memory --model xgboost --technique smote --rows 100000
+    python -m benchmarks.memory --model random_forest --trees 200 --threads 4
 
 prints for each unit: the libraries' MiB, what comes on top of it at the peak, and what the runner reckons with.
 """
@@ -19,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from job.planning.memory import MIB, PEAK, WORKER
+from job.planning.memory import MIB, PEAK, WORKER, forest_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
 from job.training.unit import Protocol, Unit, run_unit
 
 FEATURES = 40
-# Few trees and rounds: their number takes time, and memory only in a forest, which the runner counts by itself.
+# Few rounds: their number takes time and no memory. Trees of a forest take memory as far as they are held at once.
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "logistic_regression": {"alpha": [1e-4], "max_iter": [3]},
-    "random_forest": {"n_estimators": [4], "max_depth": [20]},
+    "random_forest": {"n_estimators": [8]},
     "lightgbm": {"n_estimators": [5]},
     "xgboost": {"n_estimators": [5], "max_depth": [6]},
     "mlp": {"hidden_layer_sizes": [(50,)], "max_iter": [1], "early_stopping": [True]},
@@ -44,13 +45,13 @@ def private_bytes() -> int:
     raise OSError("/proc/self/status does not tell RssAnon")
 
 
-def measure(model: Any, technique: Any, rows: int) -> tuple[int, int]:
+def measure(model: Any, technique: Any, rows: int, grid: dict[str, list[Any]], threads: int) -> tuple[int, int]:
     """Return the private bytes before the unit, and what it adds at its peak."""
     with tempfile.TemporaryDirectory() as place:
         (Path(place) / "folds").mkdir()
         X, target = _data(Path(place), rows)
         unit, protocol = Unit("data", model, technique, 1), Protocol(folds=2)
-        run_unit(unit, GRIDS[model], protocol, np.asarray(X[:2000]), target[:2000])  # loads the libraries
+        run_unit(unit, grid, protocol, np.asarray(X[:2000]), target[:2000])  # loads the libraries
         before = peak = private_bytes()
         ended = threading.Event()
 
@@ -62,7 +63,7 @@ def measure(model: Any, technique: Any, rows: int) -> tuple[int, int]:
 
         watcher = threading.Thread(target=watch)
         watcher.start()
-        run_unit(unit, GRIDS[model], protocol, X, target, FoldCache(Path(place)))
+        run_unit(unit, grid, protocol, X, target, FoldCache(Path(place)), threads=lambda: threads)
         ended.set()
         watcher.join()
     return before, peak - before
@@ -84,6 +85,8 @@ def main() -> None:
     parser.add_argument("--model", choices=MODELS)
     parser.add_argument("--technique", default="smote")
     parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--trees", type=int, help="of the forest")
+    parser.add_argument("--threads", type=int, default=1, help="that a fit may have")
     chosen = parser.parse_args()
     if chosen.model is None:
         for model in MODELS:
@@ -92,8 +95,14 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.memory", *one]
                 subprocess.run(command, check=True, env=_environment())
         return
-    before, more = measure(chosen.model, chosen.technique, chosen.rows)
+    grid = GRIDS[chosen.model]
+    if chosen.model == "random_forest" and chosen.trees:
+        grid = {**grid, "n_estimators": [chosen.trees]}
+    before, more = measure(chosen.model, chosen.technique, chosen.rows, grid, chosen.threads)
     reckoned = WORKER + PEAK * 4 * chosen.rows * FEATURES
+    if chosen.model == "random_forest":
+        rows = chosen.rows * (1 - Protocol().test_share) * (2 if chosen.technique.startswith("smote") else 1)
+        reckoned += forest_bytes({name: values[0] for name, values in grid.items()}, rows)
     print(chosen.model, chosen.technique, before // MIB, more // MIB, int(reckoned) // MIB)
 
 

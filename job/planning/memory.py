@@ -13,6 +13,7 @@ from job.data.processed import ProcessedInfo
 from job.planning.items import Item
 from job.planning.searches import Searches
 from job.training.candidates import Candidate
+from job.training.forests import TREES_HELD
 from job.training.techniques import sampler_of
 from job.training.unit import Unit
 
@@ -35,7 +36,7 @@ def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     )
     forest = 0.0
     if unit.model == "random_forest":
-        forest = max(_forest_bytes(candidate, rows) for candidate in searches.points(unit))
+        forest = max(forest_bytes(candidate, rows) for candidate in searches.points(unit))
     return int(WORKER + PEAK * size + forest)
 
 
@@ -44,12 +45,13 @@ def item_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
     return max(worker_bytes(searches, unit, info) for unit in item)
 
 
-def _forest_bytes(candidate: Candidate, rows: float) -> float:
+def forest_bytes(candidate: Candidate, rows: float) -> float:
+    """Estimate what the trees that a forest on so many rows holds at once take up, in bytes."""
     trees, depth, leaf = (candidate.get(name) for name in ("n_estimators", "max_depth", "min_samples_leaf"))
     nodes = min(_NODES_PER_ROW * rows, _LEAVES_PER_ROW * rows / (leaf if isinstance(leaf, int) and leaf > 0 else 1))
     if isinstance(depth, int) and depth < 60:
         nodes = min(nodes, 2.0 ** (depth + 1))
-    return _NODE * nodes * (trees if isinstance(trees, int) else 100)
+    return _NODE * nodes * min(trees if isinstance(trees, int) else 100, TREES_HELD)
 
 
 def run_bytes(searches: Searches, units: Iterable[Unit], infos: Mapping[str, ProcessedInfo], workers: int) -> int:

@@ -9,7 +9,7 @@ this changes a bit of any prediction.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -19,6 +19,8 @@ import numpy as np
 from job.metrics import Array
 from job.training import models
 from job.training.candidates import CEILINGS, NESTED, Candidate, ModelName
+from job.training.forests import growing_probabilities
+from job.training.kernels import MOST_THREADS, openmp_threads, single
 from job.training.preparation import PreparedFold
 from job.training.techniques import Sampler
 
@@ -72,6 +74,9 @@ class Trainer:
     sampler : str
         What resampled the fold.
     seed : int
+    threads : callable
+        Asked before each fit, and in the middle of a forest, how many threads it may have; what they are good for is
+        in :data:`job.training.kernels.MOST_THREADS`. They change no bit of any prediction.
 
     Attributes
     ----------
@@ -79,11 +84,20 @@ class Trainer:
         What the bins took that all candidates share.
     """
 
-    def __init__(self, model: ModelName, fold: PreparedFold, *, sampler: Sampler, seed: int) -> None:
+    def __init__(
+        self,
+        model: ModelName,
+        fold: PreparedFold,
+        *,
+        sampler: Sampler,
+        seed: int,
+        threads: Callable[[], int] = single,
+    ) -> None:
         self._model = model
         self._fold = fold
         self._sampler = sampler
         self._seed = seed
+        self._allowed = threads
         self.binning_cpu_seconds = 0.0
 
     def fit(self, family: Sequence[Candidate]) -> Iterator[Fitted]:
@@ -136,17 +150,12 @@ class Trainer:
             yield made
 
     def _forest(self, family: Sequence[Candidate]) -> Iterator[Prediction]:
-        fold = self._fold
-        forest = self._build(family[-1]).fit(fold.X_train, fold.y_train)
-        wanted = [self._size(candidate) for candidate in family]
-        # As RandomForestClassifier adds its trees up: one after the other, in float64.
-        total = np.zeros((fold.X_valid.shape[0], 2))
-        for count, tree in enumerate(forest.estimators_, 1):
-            total += tree.predict_proba(fold.X_valid, check_input=False)
-            if count in wanted:
-                probability = total / count
-                decision = np.argmax(probability, axis=1).astype(np.int8)
-                yield Prediction(probability[:, 1], decision, probability[:, 1])
+        fold, forest = self._fold, self._build(family[-1])
+        sizes = {self._size(candidate) for candidate in family}
+        grown = growing_probabilities(forest, fold.X_train, fold.y_train, fold.X_valid, sizes, self._threads)
+        for probability in grown:
+            decision = np.argmax(probability, axis=1).astype(np.int8)
+            yield Prediction(probability[:, 1], decision, probability[:, 1])
 
     def _lightgbm(self, family: Sequence[Candidate]) -> Iterator[Prediction]:
         import lightgbm
@@ -156,7 +165,7 @@ class Trainer:
         parameters = estimator.get_params()
         for name in ("n_estimators", "class_weight", "importance_type", "objective"):
             parameters.pop(name)
-        parameters |= {"objective": "binary", **_BINS}
+        parameters |= {"objective": "binary", "n_jobs": self._threads(), **_BINS}
         data = self.lightgbm_data(weights)
         # A round that finds nothing to split leaves no tree, and the next one may find something again where columns
         # or rows are drawn: how many trees there are after a round shows only when it is made.
@@ -204,10 +213,12 @@ class Trainer:
 
         estimator = self._build(family[-1])
         bins = self.xgboost_bins(estimator.max_bin)
-        parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
-        booster = xgboost.train(
-            parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
-        )
+        threads = self._threads()
+        parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic", "n_jobs": threads}
+        with openmp_threads(threads):
+            booster = xgboost.train(
+                parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
+            )
         # Margins are sums over the trees in their order, so that a longer prefix goes on where a shorter one ended.
         done, margin = 0, None
         for i, candidate in enumerate(family):
@@ -244,6 +255,9 @@ class Trainer:
         made = make()
         self.binning_cpu_seconds += time.process_time() - start
         return made
+
+    def _threads(self) -> int:
+        return min(self._allowed(), MOST_THREADS[self._model])
 
     def _build(self, candidate: Candidate) -> Any:
         return models.build(self._model, candidate, sampler=self._sampler, target=self._fold.y_train, seed=self._seed)

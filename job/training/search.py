@@ -18,6 +18,7 @@ import numpy as np
 from job.metrics import DECISION_SCORINGS, RANKING_SCORINGS, Array
 from job.training.candidates import Candidate, Key, ModelName, families, key_of, without_weight
 from job.training.fitting import Fitted, Prediction, Trainer
+from job.training.kernels import single
 from job.training.preparation import PreparedFold
 from job.training.techniques import Sampler
 
@@ -116,6 +117,7 @@ def search(
     memory: Memory | None = None,
     on_fit: Callable[[Name, Place, Fit], None] = lambda _name, _place, _fit: None,
     is_busy: Callable[[int], bool] = lambda _fold: False,
+    threads: Callable[[], int] = single,
 ) -> dict[Name, SearchResult]:
     """Fit every candidate on every fold, once for all demands.
 
@@ -135,6 +137,8 @@ def search(
         Told of each demand's fits as they are finished.
     is_busy : callable
         Whether somebody else is preparing the fold with that index at the moment: then others go first.
+    threads : callable
+        Asked before each fit how many threads it may have (:class:`~job.training.fitting.Trainer`).
     """
     ledgers = [_Ledger(demand) for demand in demands]
     left = list(range(len(folds)))
@@ -148,7 +152,7 @@ def search(
         identity = "" if memory is None else fold.identity
         if memory is not None:
             _remember(memory, identity, wanted, on_fit)
-        trainer = Trainer(model, fold, sampler=sampler, seed=seed)
+        trainer = Trainer(model, fold, sampler=sampler, seed=seed, threads=threads)
         for family in families(model, [without_weight(model, want[0].point) for want in wanted.values()]):
             charged: dict[tuple[int, int], float] = {}
             for fitted in trainer.fit(family):
@@ -162,7 +166,10 @@ def search(
                         memory.fits[identity, key_of(fitted.candidate), want.ledger.demand.scoring] = fit
                     on_fit(want.ledger.demand.name, want.place, fit)
         _share_bins(trainer, wanted)
-    return {ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed) for ledger in ledgers}
+    return {
+        ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed, threads=threads)
+        for ledger in ledgers
+    }
 
 
 def predict_once(
@@ -273,6 +280,7 @@ def _conclude(
     *,
     sampler: Sampler,
     seed: int,
+    threads: Callable[[], int],
 ) -> SearchResult:
     points, fits = ledger.demand.points, ledger.fits
     fold_scores = np.array(
@@ -284,7 +292,7 @@ def _conclude(
     for f, prepare in enumerate(folds if ledger.demand.keep_scores else ()):
         fold = prepare()
         if (best, f) not in ledger.kept:  # fitted by an earlier attempt, which left its score alone
-            trainer = Trainer(model, fold, sampler=sampler, seed=seed)
+            trainer = Trainer(model, fold, sampler=sampler, seed=seed, threads=threads)
             (fitted,) = predict_once(trainer, model, [points[best]]).values()
             ledger.kept[best, f] = fitted.prediction.score
         targets.append(np.asarray(fold.y_valid))

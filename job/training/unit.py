@@ -12,6 +12,7 @@ import numpy as np
 from job.metrics import Array, all_metrics
 from job.training.candidates import Candidate, Grid, ModelName, candidates, key_of, without_weight
 from job.training.fitting import Fitted, Trainer
+from job.training.kernels import single
 from job.training.preparation import FoldCache, PreparedFold
 from job.training.search import Demand, Fit, Memory, Place, SearchResult, predict_once, search
 from job.training.splits import Fold, Inapplicable, Splits, check_sampler, split
@@ -110,9 +111,12 @@ def run_unit(
     *,
     known: Mapping[Place, Fit] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
+    threads: Callable[[], int] = single,
 ) -> UnitResult:
     """Run one unit by itself; see :func:`run_units`."""
-    (result,) = run_units({unit: grid}, protocol, X, target, cache, known={unit: known or {}}, on_fit=on_fit)
+    (result,) = run_units(
+        {unit: grid}, protocol, X, target, cache, known={unit: known or {}}, on_fit=on_fit, threads=threads
+    )
     return result
 
 
@@ -125,6 +129,7 @@ def run_units(
     *,
     known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
+    threads: Callable[[], int] = single,
 ) -> Iterator[UnitResult]:
     """Run units that share work: of one dataset, model and seed.
 
@@ -145,6 +150,8 @@ def run_units(
         Fits of the searches that an earlier attempt made.
     on_fit : callable
         Told of each fit of a search as it is finished.
+    threads : callable
+        Asked before each fit how many threads it may have; no result depends on it. Folds are prepared with one.
 
     Yields
     ------
@@ -174,7 +181,7 @@ def run_units(
             continue
         get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
         is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
-        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory)
+        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory, threads)
         demands = [
             Demand(
                 unit,
@@ -212,6 +219,7 @@ class _Batch:
     is_busy: Callable[[Fold], bool]
     target: Array
     memory: Memory | None
+    threads: Callable[[], int]
     prepared: dict[str, float] = field(default_factory=dict)
 
     def prepare(self, fold: Fold) -> PreparedFold:
@@ -229,6 +237,7 @@ class _Batch:
             memory=self.memory,
             on_fit=on_fit,
             is_busy=lambda f: self.is_busy(self.splits.folds[f]),
+            threads=self.threads,
         )
         going: list[tuple[Demand, SearchResult, Array | None]] = []
         for demand in demands:
@@ -248,7 +257,7 @@ class _Batch:
         if not going:
             return
         refit = self.prepare(self.splits.refit)
-        trainer = Trainer(self.model, refit, sampler=self.sampler, seed=self.seed)
+        trainer = Trainer(self.model, refit, sampler=self.sampler, seed=self.seed, threads=self.threads)
         winners = [without_weight(self.model, demand.points[result.best_index]) for demand, result, _ in going]
         identity = "" if self.memory is None else refit.identity
         predicted = predict_once(trainer, self.model, winners, memory=self.memory, identity=identity)
