@@ -28,7 +28,7 @@ from job.planning.spec import read_spec
 from job.running.flight import Flight
 from job.running.news import Task
 from job.running.outbox import Outbox
-from job.running.workers import Note, WorkerPool
+from job.running.workers import Note, Work, WorkerPool
 from job.store import Store
 from job.training.search import Fit
 
@@ -37,8 +37,8 @@ CHECKPOINT_S = 30.0
 TAIWAN = ProcessedInfo("taiwan_credit", "f", 1, "r", 30_000, 26, 0.2212, False)
 
 
-def tell() -> Callable[[Any, Callable[[Any], None]], None]:
-    def work(count: int, note: Callable[[Any], None]) -> None:
+def tell() -> Work:
+    def work(count: int, note: Callable[[Any], None], _: Callable[[], int]) -> None:
         for i in range(count):
             note(((i % 64, i % 5), Fit(0.5 + i / 1e9, 0.1)))
 

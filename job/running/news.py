@@ -22,11 +22,14 @@ class Task:
         The fits that earlier attempts saved.
     memory : int
         How many bytes of private memory its worker is expected to need.
+    threads : int
+        How many threads its fits are good for, where cores would be idle.
     """
 
     units: Item
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
     memory: int = 0
+    threads: int = 1
 
 
 @dataclass(frozen=True)

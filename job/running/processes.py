@@ -25,7 +25,7 @@ from job.planning.shards import Shard
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FitMade, Made, ScratchFull, Task
 from job.running.scratch import scratch_directory
-from job.running.workers import Outcome, WorkerPool
+from job.running.workers import Outcome, Work, WorkerPool
 from job.store import Store
 from job.training import models
 from job.training import unit as training
@@ -50,7 +50,8 @@ class Options:
     Attributes
     ----------
     workers : int
-        Processes that share the work; results do not depend on it.
+        Processes that share the work, and cores to use: where there are fewer processes, for want of memory or of work
+        items, fits get threads. Results do not depend on it.
     scratch_dir : pathlib.Path
         Where to make a directory for what they share.
     checkpoint_s : float
@@ -80,17 +81,17 @@ class _Setup:
     protocol: training.Protocol
     grids: Mapping[tuple[ModelName, Technique], Grid]
 
-    def __call__(self) -> Callable[[Task, Callable[[Any], None]], None]:
+    def __call__(self) -> Work:
         data: dict[str, tuple[Array, Array]] = {}
 
-        def make(task: Task, note: Callable[[Any], None]) -> None:
+        def make(task: Task, note: Callable[[Any], None], threads: Callable[[], int]) -> None:
             dataset, model = task.units[0].dataset, task.units[0].model
             models.load_libraries(model)
             if dataset not in data:
                 X = np.load(self.scratch / f"{dataset}_X.npy", mmap_mode="r")
                 data[dataset] = (X, np.load(self.scratch / f"{dataset}_y.npy"))
             cache = FoldCache(self.scratch, self.scratch_bytes, lambda: note(ScratchFull()))
-            _Item(self, task, *data[dataset], cache, note).run()
+            _Item(self, task, *data[dataset], cache, note, threads).run()
 
         return make
 
@@ -105,6 +106,7 @@ class _Item:
     target: Array
     cache: FoldCache
     note: Callable[[Any], None]
+    threads: Callable[[], int]
 
     def __post_init__(self) -> None:
         self.fits = {unit: dict(self.task.known.get(unit, {})) for unit in self.task.units}
@@ -133,6 +135,7 @@ class _Item:
             self.cache,
             known={unit: dict(self.fits[unit]) for unit in units},
             on_fit=self._fitted,
+            threads=self.threads,
         )
         for result in results:
             self.note(Made(result, self.started, time.monotonic() - self.start))
@@ -143,7 +146,7 @@ class _Item:
         self.note(FitMade(unit, place, fit))
 
 
-def _setup(setup: _Setup) -> Callable[[Task, Callable[[Any], None]], None]:
+def _setup(setup: _Setup) -> Work:
     return setup()
 
 
@@ -175,7 +178,16 @@ class Processes(AbstractContextManager["Processes"]):
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
             count = self._count()
-            self._pool = self._stack.enter_context(WorkerPool(count, _setup, (setup,), self._short))
+            self._pool = self._stack.enter_context(
+                WorkerPool(
+                    count,
+                    _setup,
+                    (setup,),
+                    self._short,
+                    cores=self._options.workers,
+                    most_threads=lambda task: task.threads,
+                )
+            )
             self._stack = self._stack.pop_all()
         return self
 

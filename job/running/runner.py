@@ -35,6 +35,7 @@ from job.running.processes import Options, Pool, Processes
 from job.running.track import Track
 from job.signals import FLUSH_S, Stop, polled_signals
 from job.store import Store, failures_prefix
+from job.training.kernels import MOST_THREADS
 from job.training.unit import Unit
 
 
@@ -228,6 +229,7 @@ class _Run:
                 item,
                 {unit: known[unit] for unit in item if unit in known},
                 item_bytes(self.planned.searches, item, infos[item[0].dataset]),
+                MOST_THREADS[item[0].model],
             )
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
         )

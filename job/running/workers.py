@@ -21,14 +21,15 @@ from multiprocessing.process import BaseProcess
 from typing import Any, Self, TypeAlias
 
 from job.errors import NoMoreProcesses
+from job.planning.cores import threads_of
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
 from job.terminal import show_cursor
 from job.training.kernels import numeric_environment
 
 _POLL_S = 0.25
 
-Work: TypeAlias = Callable[[Any, Callable[[Any], None]], Any]
-"""Takes a task and a callable for notes; returns the task's value."""
+Work: TypeAlias = Callable[[Any, Callable[[Any], None], Callable[[], int]], Any]
+"""Takes a task, a callable for notes, and one that tells how many threads it may use now; returns the task's value."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Note:
 class _Worker:
     process: BaseProcess
     pipe: Connection
+    threads: Any  # an int that the process sees, at any time
     task: Any = None
 
 
@@ -77,10 +79,14 @@ class WorkerPool:
     ----------
     count : int
     setup : callable
-        Called once in each worker with `setup_args`; returns the function that takes a task and a callable for notes.
-        Set-up, tasks, notes and values must pickle.
+        Called once in each worker with `setup_args`; returns the function that does a task (:data:`Work`). Set-up,
+        tasks, notes and values must pickle.
     on_short : callable
         Told how many workers there are where the system allows no more.
+    cores : int
+        How many threads all tasks together may use; each may use one in any case.
+    most_threads : callable
+        Told a task, says how many threads it is good for.
     """
 
     def __init__(
@@ -89,12 +95,17 @@ class WorkerPool:
         setup: Callable[..., Work],
         setup_args: tuple[Any, ...],
         on_short: Callable[[int], None] = lambda _: None,
+        *,
+        cores: int = 1,
+        most_threads: Callable[[Any], int] = lambda _: 1,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._count = count
         self._setup = setup
         self._setup_args = setup_args
         self._on_short = on_short
+        self._cores = cores
+        self._most_threads = most_threads
         self._workers: list[_Worker] = []
         self._kills = out_of_memory_kills()
 
@@ -146,10 +157,18 @@ class WorkerPool:
             for worker in self._workers:
                 if waiting and worker.task is None:
                     self._hand(worker, waiting.popleft())
+            self._deal_cores()
             yield from self._events(_POLL_S)
             yield None
         if stopped():
             yield from self._events(0)
+
+    def _deal_cores(self) -> None:
+        """Let the tasks that run use the cores that no task needs; they look again before each fit."""
+        busy = [worker for worker in self._workers if worker.task is not None]
+        threads = threads_of(self._cores, [self._most_threads(worker.task) for worker in busy])
+        for worker, count in zip(busy, threads, strict=True):
+            worker.threads.value = count
 
     def _events(self, timeout: float) -> Iterator[Outcome | Note]:
         busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
@@ -161,7 +180,9 @@ class WorkerPool:
 
     def _start(self) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=_work, args=(theirs, self._setup, self._setup_args), daemon=True)
+        threads = self._context.RawValue("i", 1)
+        arguments = (theirs, threads, self._setup, self._setup_args)
+        process = self._context.Process(target=_work, args=arguments, daemon=True)
         try:
             # Without the safe path an interpreter that is started so looks for modules in the working directory first:
             # a file `pickle.py` or `socket.py` there would run in every worker.
@@ -172,7 +193,7 @@ class WorkerPool:
             theirs.close()
             raise
         theirs.close()  # so that the worker's death closes the pipe
-        return _Worker(process, ours)
+        return _Worker(process, ours, threads)
 
     def _hand(self, worker: _Worker, task: Any) -> None:
         worker.task = task
@@ -208,7 +229,7 @@ class WorkerPool:
         return f"its worker ended unexpectedly with exit code {exitcode}"
 
 
-def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
+def _work(pipe: Connection, threads: Any, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends them to everybody; the parent decides
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -219,6 +240,9 @@ def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, .
     def note(value: Any) -> None:
         pipe.send((False, value, None, None))
 
+    def threads_now() -> int:
+        return int(threads.value)
+
     while True:
         try:
             task = pipe.recv()
@@ -227,7 +251,7 @@ def _work(pipe: Connection, setup: Callable[..., Work], setup_args: tuple[Any, .
         try:
             if function is None:
                 function = setup(*setup_args)
-            answer: tuple[bool, Any, str | None, str | None] = (True, function(task, note), None, None)
+            answer: tuple[bool, Any, str | None, str | None] = (True, function(task, note, threads_now), None, None)
         except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
             answer = (True, None, f"{type(error).__name__}: {error}", traceback.format_exc())
         pipe.send(answer)

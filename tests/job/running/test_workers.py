@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 
 from job.errors import NoMoreProcesses
-from job.running.workers import Note, Outcome, WorkerPool
+from job.running.workers import Note, Outcome, Work, WorkerPool
 from job.training.kernels import numeric_environment
 
 
-def plain() -> Callable[[object, Callable[[object], None]], object]:
-    def work(task: object, note: Callable[[object], None]) -> object:
+def plain() -> Work:
+    def work(task: object, note: Callable[[object], None], threads: Callable[[], int]) -> object:
         if task == "notes":
             for i in range(3):
                 note(i)
@@ -40,7 +40,7 @@ def plain() -> Callable[[object, Callable[[object], None]], object]:
     return work
 
 
-def broken() -> Callable[[object, Callable[[object], None]], object]:
+def broken() -> Work:
     raise RuntimeError("no set-up")
 
 
@@ -165,3 +165,34 @@ def test_where_the_system_allows_no_process_at_all_that_is_said(monkeypatch: pyt
     allow_processes(monkeypatch, 0)
     with WorkerPool(3, plain, ()) as pool, pytest.raises(NoMoreProcesses, match="ulimit -u"):
         outcomes_of(pool, range(5))
+
+
+def counting() -> Work:
+    """Work that waits until it may use as many threads as it is told to wait for, and says how many it began with."""
+
+    def work(task: tuple[str, int], _: Callable[[object], None], threads: Callable[[], int]) -> tuple[int, int]:
+        first, deadline = threads(), time.monotonic() + 60
+        while threads() != task[1] and time.monotonic() < deadline:
+            time.sleep(0.01)
+        return first, threads()
+
+    return work
+
+
+def test_the_last_task_gets_the_cores_that_the_others_have_left() -> None:
+    tasks = [("short", 1), ("short too", 1), ("long", 3)]
+    with WorkerPool(3, counting, (), cores=3, most_threads=lambda _: 8) as pool:
+        outcomes = {outcome.task[0]: outcome.value for outcome in outcomes_of(pool, tasks)}
+    assert outcomes["long"][1] == 3
+
+
+def test_where_memory_allows_fewer_workers_than_cores_each_task_has_threads_from_its_beginning() -> None:
+    with WorkerPool(1, counting, (), cores=4, most_threads=lambda task: task[1]) as pool:
+        outcomes = {outcome.task: outcome.value for outcome in outcomes_of(pool, [("a", 4), ("b", 2), ("c", 1)])}
+    assert outcomes == {("a", 4): (4, 4), ("b", 2): (2, 2), ("c", 1): (1, 1)}
+
+
+def test_a_task_that_is_tried_again_alone_may_use_every_core() -> None:
+    with WorkerPool(2, counting, (), cores=2, most_threads=lambda _: 8) as pool:
+        (outcome,) = [event for event in pool.run([("big", 2)], alone=True) if isinstance(event, Outcome)]
+    assert outcome.value == (2, 2)
