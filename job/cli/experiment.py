@@ -189,6 +189,16 @@ def run_and_report(
             **counts,
         )
         raise typer.Exit(EXIT_FAILED)
+    if report.waiting:
+        context.console.info(
+            "shard_done",
+            f"{report.execution.id}: this shard is done; {report.present} of {report.wanted} units are complete, "
+            f"and {report.waiting} wait for folds that other shards search",
+            execution=report.execution.id,
+            waiting=report.waiting,
+            **counts,
+        )
+        return report.execution.id
     already = "already complete" if not report.finished else "complete"
     context.console.info(
         "execution_complete",

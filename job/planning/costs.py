@@ -68,6 +68,21 @@ class ItemCost:
     units: Mapping[Technique, UnitCost]
     cpu_seconds: float
 
+    @property
+    def refit_seconds(self) -> float:
+        """What is left when all folds are searched."""
+        return sum(unit.refit for unit in self.units.values())
+
+    @property
+    def search_seconds(self) -> float:
+        """What all folds take."""
+        return self.cpu_seconds - self.refit_seconds
+
+    def of_folds(self, count: int) -> ItemCost:
+        """Return what the search of some folds is expected to cost."""
+        units = {name: UnitCost(unit.fits, 0.0, min(count, unit.folds)) for name, unit in self.units.items()}
+        return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
+
 
 class Shape(Protocol):
     """How large a dataset is; :class:`~job.data.processed.ProcessedInfo` tells."""

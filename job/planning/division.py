@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from job.planning.costs import ItemCost
 from job.planning.items import Item
-from job.planning.shards import deal_all
+from job.planning.shards import deal_all, parts_of
 
 MOST_SHARDS = 1000
 WELL_DIVIDED = 1.25
@@ -68,14 +68,14 @@ def divide(costs: Mapping[Item, ItemCost], shards: int, workers: int) -> Divisio
     workers : int
         Of each shard.
     """
-    parts = deal_all(costs, lambda item: costs[item].cpu_seconds, shards)
-    longest = max(_ends([costs[item].cpu_seconds for item in part], workers)[-1] for part in parts)
+    dealt = deal_all(parts_of(costs, shards), shards)
+    longest = max(_ends(list(shard.values()), workers)[-1] for shard in dealt)
     return Division(shards, longest, sum(cost.cpu_seconds for cost in costs.values()) / (shards * workers))
 
 
 def best_division(costs: Mapping[Item, ItemCost], workers: int) -> Division:
     """Return the division into the most shards whose cores all have something to do nearly to the end."""
-    for shards in reversed(_counts(min(len(costs), MOST_SHARDS))):
+    for shards in reversed(_counts(MOST_SHARDS)):
         found = divide(costs, shards, workers)
         if found.stretch <= WELL_DIVIDED:
             return found

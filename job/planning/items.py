@@ -7,12 +7,30 @@ cost-sensitive, threshold moving), and where SMOTE-Tomek takes none of SMOTE's r
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from job.training.techniques import Sampler, sampler_of
 from job.training.unit import Unit
 
 Item: TypeAlias = tuple[Unit, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one shard does of a work item.
+
+    Attributes
+    ----------
+    item : Item
+    folds : tuple of int or None
+        The folds that it searches; None for all of them and the refit. Of an item that is divided, the shard that
+        comes last, and finds the fits of all the others in the store, does the refit.
+    """
+
+    item: Item
+    folds: tuple[int, ...] | None = None
+
 
 _TOGETHER: dict[Sampler, Sampler] = {"smote_tomek": "smote"}
 

@@ -1,17 +1,28 @@
-"""Shards: the work items of an execution dealt out among several jobs, by what each is expected to cost."""
+"""Shards: the work items of an execution dealt out among several jobs, by what each is expected to cost.
+
+An item that would keep one core of one job busy long after all others are done is divided by its folds: each job
+searches some of them, and whichever finds all fits in the store fits the winner.
+"""
 
 from __future__ import annotations
 
 import heapq
+import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from job.errors import UsageError, shown
-from job.planning.items import Item
+from job.planning.costs import ItemCost
+from job.planning.items import Item, Part
 
 MAX_SHARDS = 10_000
+# An ordinary job's. What a job really has may differ from shard to shard, and all of them have to divide alike.
+CORES = 4
+LEAST_DIVIDED_S = 600.0
+"""Items that are expected to take less are not worth dividing: parts prepare folds, and look for each other's fits."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +72,57 @@ def shard_from_environment(setting: str | None) -> Shard | None:
     return parse_shard(f"{int(index) + 1}/{size}")
 
 
-def deal(items: Iterable[Item], cost: Callable[[Item], float], shard: Shard) -> tuple[Item, ...]:
-    """Return a shard's work items, in their order; see :func:`deal_all`."""
-    return deal_all(items, cost, shard.count)[shard.index - 1]
+def parts_of(costs: Mapping[Item, ItemCost], count: int) -> dict[Part, float]:
+    """Return what `count` shards deal out among them, in the items' order, and the CPU seconds of each.
 
-
-def deal_all(items: Iterable[Item], cost: Callable[[Item], float], count: int) -> list[tuple[Item, ...]]:
-    """Return the work items of each of `count` shards, in their order.
-
-    The dearest item goes first, each to the shard with the least so far (Graham's longest processing time rule), so
-    that no shard costs more than 4/3 of the best division. The same items and costs are always dealt the same way.
+    Parameters
+    ----------
+    costs : mapping of Item to ItemCost
+        Of all items of the execution, done or not: the same for every shard, so that all of them divide alike.
     """
-    items = tuple(items)
+    fair = sum(cost.cpu_seconds for cost in costs.values()) / (count * CORES)
+    parts: dict[Part, float] = {}
+    for item, cost in costs.items():
+        folds = max((unit.folds for unit in cost.units.values()), default=1)
+        pieces = min(folds, math.ceil(cost.cpu_seconds / fair)) if count > 1 and fair else 1
+        if pieces == 1 or cost.cpu_seconds < LEAST_DIVIDED_S:
+            parts[Part(item)] = cost.cpu_seconds
+            continue
+        for i in range(pieces):
+            part = Part(item, tuple(range(i, folds, pieces)))
+            parts[part] = cost.search_seconds * len(part.folds or ()) / folds + cost.refit_seconds / pieces
+    return parts
+
+
+def deal(costs: Mapping[Item, ItemCost], shard: Shard) -> tuple[Part, ...]:
+    """Return a shard's part of the work, in the items' order; see :func:`deal_all`."""
+    return tuple(deal_all(parts_of(costs, shard.count), shard.count)[shard.index - 1])
+
+
+def deal_all(parts: Mapping[Part, float], count: int) -> list[dict[Part, float]]:
+    """Deal parts out among `count` shards, each shard's in their order, with what each costs.
+
+    The dearest goes first, each to the shard with the least so far (Graham's longest processing time rule), so that no
+    shard costs more than 4/3 of the best division. The same parts and costs are always dealt the same way. Parts of one
+    item that come to one shard are one.
+    """
     loads = [(0.0, i) for i in range(count)]
-    dealt: dict[Item, int] = {}
-    for item in sorted(items, key=lambda item: (-cost(item), item)):
+    dealt: dict[Part, int] = {}
+    for part in sorted(parts, key=lambda part: (-parts[part], part.item, part.folds or ())):
         load, index = heapq.heappop(loads)
-        heapq.heappush(loads, (load + cost(item), index))
-        dealt[item] = index
-    parts: list[list[Item]] = [[] for _ in range(count)]
-    for item in items:
-        parts[dealt[item]].append(item)
-    return [tuple(part) for part in parts]
+        heapq.heappush(loads, (load + parts[part], index))
+        dealt[part] = index
+    all_folds = Counter[Item]()
+    mine: list[dict[Item, list[Part]]] = [{} for _ in range(count)]
+    for part in parts:
+        all_folds[part.item] += len(part.folds or ())
+        mine[dealt[part]].setdefault(part.item, []).append(part)
+    found: list[dict[Part, float]] = []
+    for shard in mine:
+        joined = {}
+        for item, pieces in shard.items():
+            folds = tuple(sorted(fold for piece in pieces for fold in piece.folds or ()))
+            whole = len(folds) == all_folds[item]
+            joined[Part(item, None if whole else folds)] = sum(parts[piece] for piece in pieces)
+        found.append(joined)
+    return found

@@ -56,6 +56,12 @@ class Dispatch:
                     continue
                 for unit in units:
                     self._failed(Failed(unit, event.error, event.traceback), left)
+            elif isinstance(event, Outcome) and event.task.folds is not None:
+                for unit in event.task.units:
+                    if unit in left:
+                        self.flight.set_aside(unit)
+                        self.track.landed(unit)
+                        left.discard(unit)
             self.flight.pump()
             self.track.show()
         return tuple(killed)

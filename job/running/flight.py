@@ -240,6 +240,12 @@ class Flight:
             "unit_failed", f"{unit} failed: {self.failures[unit]}", execution=self._execution.id, unit=str(unit)
         )
 
+    def set_aside(self, unit: Unit) -> None:
+        """Save a unit of which others search the other folds: whoever comes last relies on it."""
+        entry = self._unfinished.pop(unit, None)
+        if entry is not None:
+            self._save(unit, entry, durable=True)
+
     def interrupted(self, deadline: float) -> None:
         """Save everything that can be saved before `deadline` on the clock."""
         for unit, entry in self._unfinished.items():
@@ -256,13 +262,14 @@ class Flight:
         """Leave the attempt's last sign of life."""
         self._sign("failed" if self.failures else "complete")
 
-    def _save(self, unit: Unit, entry: _Unfinished) -> None:
+    def _save(self, unit: Unit, entry: _Unfinished, *, durable: bool = False) -> None:
         key = checkpoints.checkpoint_key(self._execution, unit, self._attempt.id)
         data = checkpoints.encode(unit, self._fingerprints[unit.dataset], entry.fits)
         entry.unsaved, entry.saved_at = 0, self._clock()
         self._with_checkpoint.add(unit)
-        # What a power cut takes of checkpoints and signs of life costs fits that are made again.
-        self._outbox.send(key, lambda: self._store.put(key, data, durable=False), lost=self._left_out)
+        # What a power cut takes of checkpoints and signs of life costs fits that are made again, as a rule.
+        lost = self._left_out if not durable else lambda error: self._refused.update({unit: str(error)})
+        self._outbox.send(key, lambda: self._store.put(key, data, durable=durable), lost=lost)
 
     def _left_out(self, error: StorageError) -> None:
         """Say that a checkpoint or a record of a failure is not written: units go on without."""

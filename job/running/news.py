@@ -22,6 +22,8 @@ class Task:
         The fits that earlier attempts saved.
     memory : int
         How many bytes of private memory its worker is expected to need.
+    folds : tuple of int or None
+        The folds to search, where others search the rest; no result comes of it then.
     threads : int
         How many threads its fits are good for, where cores would be idle.
     """
@@ -30,6 +32,7 @@ class Task:
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
     memory: int = 0
     threads: int = 1
+    folds: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,7 @@ class _Item:
             known={unit: dict(self.fits[unit]) for unit in units},
             on_fit=self._fitted,
             threads=self.threads,
+            only=self.task.folds,
         )
         for result in results:
             self.note(Made(result, self.started, time.monotonic() - self.start))

@@ -6,7 +6,7 @@ import functools
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +21,7 @@ from job.executions.resolve import resolve
 from job.executions.verify import Verified, verify
 from job.planning.costs import item_costs
 from job.planning.forecast import Forecast
-from job.planning.items import items_of
+from job.planning.items import Item, Part, items_of
 from job.planning.memory import item_bytes
 from job.planning.plan import Plan, plan
 from job.planning.shards import deal
@@ -36,6 +36,7 @@ from job.running.track import Track
 from job.signals import FLUSH_S, Stop, polled_signals
 from job.store import Store, failures_prefix
 from job.training.kernels import MOST_THREADS
+from job.training.search import Fit, Place
 from job.training.unit import Unit
 
 
@@ -68,6 +69,8 @@ class RunReport:
         Datasets of the spec that were not run, with the reason.
     fits : int
         Fits that this run made.
+    waiting : int
+        Units asked for whose folds this shard has searched, and which other shards complete.
     """
 
     execution: Execution
@@ -77,6 +80,7 @@ class RunReport:
     failures: dict[Unit, str]
     left_out: dict[str, str]
     fits: int = 0
+    waiting: int = 0
 
 
 def run_experiment(
@@ -117,10 +121,7 @@ def run_experiment(
     outbox = Outbox(console, means.clock, options.give_up_s)
     ask = functools.partial(patiently, outbox=outbox, sleep=means.sleep)
     planned: Plan = ask(lambda: plan(store, spec, only=only, workers=options.workers))
-    items = tuple(planned.costs)
-    if options.shard is not None:
-        items = deal(items, lambda item: planned.costs[item].cpu_seconds, options.shard)
-    units = tuple(unit for item in items for unit in item)
+    parts = tuple(map(Part, planned.costs)) if options.shard is None else deal(planned.costs, options.shard)
     execution: Execution = ask(
         lambda: resolve(
             store, spec, device, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
@@ -130,10 +131,14 @@ def run_experiment(
     for name, reason in planned.left_out.items():
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
-    run = _Run(store, execution, planned, options, console, means, outbox, units)
+    units = tuple(unit for part in parts for unit in part.item)
+    folds = {unit: part.folds for part in parts for unit in part.item if part.folds is not None}
+    run = _Run(store, execution, planned, options, console, means, outbox, units, folds)
     run.everything()
-    present = len(units) - len(run.failures)
-    return RunReport(execution, run.finished, present, len(units), run.failures, planned.left_out, run.fits)
+    present = len(units) - len(run.failures) - len(run.waiting)
+    return RunReport(
+        execution, run.finished, present, len(units), run.failures, planned.left_out, run.fits, len(run.waiting)
+    )
 
 
 @dataclass
@@ -146,6 +151,8 @@ class _Run:
     means: Means
     outbox: Outbox
     wanted: tuple[Unit, ...]
+    folds: dict[Unit, tuple[int, ...]] = field(default_factory=dict)
+    waiting: tuple[Unit, ...] = ()
     finished: int = 0
     fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
@@ -173,12 +180,53 @@ class _Run:
         attempt = Attempt.begin(None if self.options.shard is None else str(self.options.shard))
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
-        unsound = self._unsound(units)
+        self._complete_divided(attempt)
+        unsound = self._unsound(tuple(unit for unit in units if unit not in self.waiting))
         for what in unsound.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
+        for unit in unsound:
+            self.folds.pop(unit, None)  # nobody else is at it any more
         self._fly(tuple(unsound), attempt)
         for unit, what in self._unsound(tuple(unsound)).items():
             self._refuse(unit, f"{what}, although it was written")
+
+    def _complete_divided(self, attempt: Attempt) -> None:
+        """Fit the winners of those divided items whose folds are all searched; the others wait for other shards.
+
+        A shard saves its fits before it looks for those of the others, so that of any number that end at the same
+        moment at least one finds them all. Two that do give the same results.
+        """
+        divided = tuple(unit for unit in self.wanted if unit in self.folds and unit not in self.failures)
+        if not divided:
+            return
+        # Fits first: what is committed meanwhile takes its checkpoints away.
+        known = self._load(divided)
+        present = self.ask(lambda: present_results(self.store, self.execution))
+        # Another shard may have been through with a unit before this one saved its fits a last time.
+        self.ask(lambda: checkpoints.tidy(self.store, self.execution, [unit for unit in divided if unit in present]))
+        left = tuple(unit for unit in divided if unit not in present)
+        ready = tuple(unit for item in items_of(left) if self._folds_of(item, known) is None for unit in item)
+        self.waiting = tuple(unit for unit in left if unit not in ready)
+        self._fly(ready, attempt, known)
+
+    def _folds_of(self, item: Item, known: Mapping[Unit, Mapping[Place, Fit]]) -> tuple[int, ...] | None:
+        """Return the folds that are this shard's to search, or None where it can do all that is left of an item."""
+        mine = self.folds.get(item[0])
+        if mine is None:
+            return None
+        others = [fold for fold in range(self.execution.spec.protocol.folds) if fold not in mine]
+        for unit in item:
+            fits, points = known.get(unit, {}), len(self.planned.searches.points(unit))
+            if any((c, f) not in fits for f in others for c in range(points)):
+                return mine
+        return None
+
+    def _load(self, units: tuple[Unit, ...]) -> dict[Unit, dict[Place, Fit]]:
+        prints = {name: info.fingerprint for name, info in self.planned.infos.items()}
+        found: dict[Unit, dict[Place, Fit]] = self.ask(
+            lambda: checkpoints.load(self.store, self.execution, units, prints, self.console)
+        )
+        return found
 
     def _unsound(self, units: tuple[Unit, ...]) -> dict[Unit, str]:
         """Read results back and return what is wrong with those that have to be computed again.
@@ -213,23 +261,28 @@ class _Run:
         self.failures[unit] = what
         self.console.error("unit_failed", f"{unit} failed: {what}", execution=self.execution.id, unit=str(unit))
 
-    def _fly(self, units: tuple[Unit, ...], attempt: Attempt) -> None:
+    def _fly(
+        self, units: tuple[Unit, ...], attempt: Attempt, known: Mapping[Unit, Mapping[Place, Fit]] | None = None
+    ) -> None:
         """Run units until they are done, or somebody asks to stop."""
         if not units:
             return
         infos = self.planned.infos
         prints = {name: info.fingerprint for name, info in infos.items()}
-        known = self.ask(lambda: checkpoints.load(self.store, self.execution, units, prints, self.console))
+        known = self._load(units) if known is None else {unit: known[unit] for unit in units if unit in known}
         prefix = failures_prefix(self.execution.id)
         failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
         # The longest first: what is left over at the end, while other workers have nothing to do, is short.
         costs = item_costs(self.planned.searches, items_of(units), infos)
+        folds = {item: self._folds_of(item, known) for item in costs}
+        costs |= {item: costs[item].of_folds(len(some)) for item, some in folds.items() if some is not None}
         tasks = tuple(
             Task(
                 item,
                 {unit: known[unit] for unit in item if unit in known},
                 item_bytes(self.planned.searches, item, infos[item[0].dataset]),
                 MOST_THREADS[item[0].model],
+                folds[item],
             )
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
         )

@@ -117,6 +117,7 @@ def search(
     memory: Memory | None = None,
     on_fit: Callable[[Name, Place, Fit], None] = lambda _name, _place, _fit: None,
     is_busy: Callable[[int], bool] = lambda _fold: False,
+    only: Sequence[int] | None = None,
     threads: Callable[[], int] = single,
 ) -> dict[Name, SearchResult]:
     """Fit every candidate on every fold, once for all demands.
@@ -135,13 +136,15 @@ def search(
         Read and added to.
     on_fit : callable
         Told of each demand's fits as they are finished.
+    only : sequence of int, optional
+        The folds to search. Nothing is concluded then: the others are searched elsewhere.
     is_busy : callable
         Whether somebody else is preparing the fold with that index at the moment: then others go first.
     threads : callable
         Asked before each fit how many threads it may have (:class:`~job.training.fitting.Trainer`).
     """
     ledgers = [_Ledger(demand) for demand in demands]
-    left = list(range(len(folds)))
+    left = list(range(len(folds)) if only is None else only)
     while left:
         f = next((f for f in left if not is_busy(f)), left[0])
         left.remove(f)
@@ -166,6 +169,8 @@ def search(
                         memory.fits[identity, key_of(fitted.candidate), want.ledger.demand.scoring] = fit
                     on_fit(want.ledger.demand.name, want.place, fit)
         _share_bins(trainer, wanted)
+    if only is not None:
+        return {}
     return {
         ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed, threads=threads)
         for ledger in ledgers

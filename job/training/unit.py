@@ -130,6 +130,7 @@ def run_units(
     known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
     threads: Callable[[], int] = single,
+    only: Sequence[int] | None = None,
 ) -> Iterator[UnitResult]:
     """Run units that share work: of one dataset, model and seed.
 
@@ -152,6 +153,8 @@ def run_units(
         Told of each fit of a search as it is finished.
     threads : callable
         Asked before each fit how many threads it may have; no result depends on it. Folds are prepared with one.
+    only : sequence of int, optional
+        The folds to search, where others search the rest: `on_fit` is told, and no unit has a result of it.
 
     Yields
     ------
@@ -181,7 +184,7 @@ def run_units(
             continue
         get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
         is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
-        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory, threads)
+        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory, threads, only)
         demands = [
             Demand(
                 unit,
@@ -220,6 +223,7 @@ class _Batch:
     target: Array
     memory: Memory | None
     threads: Callable[[], int]
+    only: Sequence[int] | None = None
     prepared: dict[str, float] = field(default_factory=dict)
 
     def prepare(self, fold: Fold) -> PreparedFold:
@@ -237,8 +241,11 @@ class _Batch:
             memory=self.memory,
             on_fit=on_fit,
             is_busy=lambda f: self.is_busy(self.splits.folds[f]),
+            only=self.only,
             threads=self.threads,
         )
+        if self.only is not None:
+            return
         going: list[tuple[Demand, SearchResult, Array | None]] = []
         for demand in demands:
             result = found[demand.name]

@@ -241,12 +241,15 @@ class FakePool:
                 yield Outcome(task)
                 continue
             unit, made = next(iter(fits.items()))
-            todo = [(c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in made]
+            folds = range(FOLDS) if task.folds is None else task.folds
+            todo = [(c, f) for f in folds for c in range(CANDIDATES) if (c, f) not in made]
             if todo:
                 fit = Fit(number(unit, todo[0]), 1.0)
                 made[todo[0]] = fit
                 world.made[unit, todo[0]].append((self._attempt, world.now))
                 yield Note(task, FitMade(unit, todo[0], fit))
+            elif task.folds is not None:
+                del fits[unit]
             else:
                 del fits[unit]
                 yield Note(task, Made(compute(unit, made), "2026-01-01T00:00:00+00:00", 1.0))

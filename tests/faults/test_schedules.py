@@ -20,6 +20,7 @@ from job.data.datasets.samples import write_sample
 from job.data.processing import process
 from job.executions.executions import Execution, list_executions, load_execution, present_results
 from job.executions.verify import verify
+from job.planning import shards
 from job.planning.shards import Shard
 from job.running.runner import RunReport
 from job.store import Store, progress_prefix, results_prefix
@@ -157,11 +158,68 @@ def test_a_stop_in_good_order_loses_nothing() -> None:
 def test_eight_shards_that_start_together_do_each_unit_once() -> None:
     for seed in range(20):
         now = world(seed)
-        shards = {i: partial(attempt_run, now, i, Odds(), 1, shard=Shard(i, 8)) for i in range(1, 9)}
-        ends = together(now, shards)
+        eight = {i: partial(attempt_run, now, i, Odds(), 1, shard=Shard(i, 8)) for i in range(1, 9)}
+        ends = together(now, eight)
         assert all(isinstance(end, RunReport) for end in ends)
         assert {len(times) for times in now.made.values()} == {1}
         assert digests(now.store) == uninterrupted()
+
+
+def divided(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have shards divide every item by its folds, however short it is."""
+    monkeypatch.setattr(shards, "LEAST_DIVIDED_S", 0.0)
+    monkeypatch.setattr(shards, "CORES", 1000)
+
+
+@pytest.mark.parametrize("count", [2, 3, 12, 40])
+def test_items_divided_by_their_folds_are_completed_by_whichever_shard_comes_last(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divided(monkeypatch)
+    waited = 0
+    for seed in range(10):
+        now = world(seed)
+        attempts = {i: partial(attempt_run, now, i, Odds(), 1, shard=Shard(i, count)) for i in range(1, count + 1)}
+        ends = together(now, attempts)
+        assert all(isinstance(end, RunReport) and not end.failures for end in ends)
+        waited += sum(end.waiting for end in ends if isinstance(end, RunReport))
+        assert {len(times) for times in now.made.values()} == {1}, "no fit is made twice"
+        assert digests(now.store) == uninterrupted()
+        assert not list(now.store.objects(progress_prefix(the_execution(now.store).id)))
+    assert waited, "who does not come last leaves the refit to others"
+
+
+@pytest.mark.parametrize("block", range(4))
+def test_divided_items_are_completed_in_any_weather_by_jobs_that_are_retried_until_they_succeed(
+    block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    divided(monkeypatch)
+    for seed in range(25 * block, 25 * (block + 1)):
+        rng = random.Random(seed)
+        now = world(seed)
+        count = rng.choice([2, 3, 5, 12])
+        odds = Odds(
+            kill=rng.choice([0.0, 0.02]),
+            refuse=rng.choice([0.0, 0.1]),
+            lose_answer=rng.choice([0.0, 0.05]),
+            stop=rng.choice([0.0, 0.02]),
+            worker_dies=rng.choice([0.0, 0.02]),
+            power=rng.choice([0.0, 0.5]),
+        )
+        left = list(range(1, count + 1))
+        for round_ in range(60):
+            calm = odds if round_ < 50 else Odds()
+            ends: dict[int, object] = {}
+
+            def go(shard: int, number: int, weather: Odds, ends: dict[int, object] = ends) -> None:
+                ends[shard] = attempt_run(now, number, weather, 1, shard=Shard(shard, count))  # noqa: B023
+
+            together(now, {100 * round_ + i: partial(go, i, 100 * round_ + i, calm) for i in left})
+            # As AWS Batch does: what ended well is not run again.
+            left = [i for i in left if not (isinstance(end := ends[i], RunReport) and not end.failures)]
+            if not left:
+                break
+        assert digests(now.store) == uninterrupted(), f"seed {seed}"
 
 
 def test_one_key_that_is_refused_fails_its_unit_and_no_other() -> None:

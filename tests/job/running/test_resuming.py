@@ -7,15 +7,24 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from job.console import Console
 from job.errors import ResultInvalid, StorageError, StorageRefused, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, read_attempts, summarise_attempts
+from job.planning.costs import ItemCost, UnitCost
 from job.planning.items import items_of
-from job.planning.shards import Shard, deal, parse_shard, shard_from_environment
+from job.planning.shards import (
+    CORES,
+    LEAST_DIVIDED_S,
+    Shard,
+    deal,
+    parse_shard,
+    parts_of,
+    shard_from_environment,
+)
 from job.planning.spec import read_spec
 from job.running.outbox import Outbox, patiently
 from job.store import Store
@@ -339,13 +348,21 @@ def test_a_shard_comes_from_the_setting_or_from_the_array_job(monkeypatch: pytes
     assert shard_from_environment("2/3") == Shard(2, 3)
 
 
-@settings(deadline=None)  # which would be wall time
-@given(st.integers(1, 40), st.randoms(use_true_random=False))
-def test_shards_share_out_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
-    items = items_of(read_spec("quick").units())
-    cost = {item: rng.choice([1.0, 1.0, 5.0, 30.0]) for item in items}
-    parts = [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
-    assert sorted(item for part in parts for item in part) == sorted(items)
-    assert parts == [deal(items, cost.__getitem__, Shard(i, count)) for i in range(1, count + 1)]
-    loads = [sum(cost[item] for item in part) for part in parts]
-    assert max(loads) <= sum(loads) / count + max(cost.values()) + 1e-9
+@given(st.integers(1, 60), st.randoms(use_true_random=False))
+def test_shards_share_out_every_fold_of_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
+    items, folds = items_of(read_spec("quick").units()), 3
+    each = {item: rng.choice([1.0, 700.0, 5000.0, 30_000.0]) for item in items}
+    costs = {
+        item: ItemCost({unit.technique: UnitCost((seconds / len(item) / folds,), 0.0, folds) for unit in item}, seconds)
+        for item, seconds in each.items()
+    }
+    parts = [deal(costs, Shard(i, count)) for i in range(1, count + 1)]
+    dealt = [(part.item, fold) for shard in parts for part in shard for fold in (part.folds or range(folds))]
+    assert sorted(dealt) == sorted(itertools.product(items, range(folds)))
+    assert parts == [deal(costs, Shard(i, count)) for i in range(1, count + 1)]
+    assert all(len({part.item for part in shard}) == len(shard) for shard in parts), "parts of one item are one task"
+    loads = [sum(each[part.item] * len(part.folds or range(folds)) / folds for part in shard) for shard in parts]
+    longest = max(parts_of(costs, count).values())
+    assert max(loads) <= sum(loads) / count + longest + 1e-6
+    fair = sum(loads) / count / CORES
+    assert longest <= max(fair, LEAST_DIVIDED_S, max(each.values()) / folds) + 1e-6

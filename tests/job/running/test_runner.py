@@ -22,6 +22,8 @@ from job.executions.bindings import bound
 from job.executions.executions import Execution, load_execution, present_results
 from job.executions.status import status
 from job.executions.verify import verify
+from job.planning import shards
+from job.planning.shards import Shard
 from job.planning.spec import Spec, parse_spec
 from job.running.processes import Options
 from job.running.runner import RunReport, run_experiment
@@ -327,3 +329,30 @@ def test_damaged_processed_data_are_refused_with_the_remedy(store: Store, tiny: 
     store.put(key, whole[:middle] + bytes([whole[middle] ^ 255]) + whole[middle + 1 :])
     with pytest.raises(ProcessedDataInvalid, match="ldp data process"):
         run(store, tiny, tmp_path)
+
+
+def test_shards_that_divide_every_item_by_its_folds_give_the_results_of_one_run(
+    store: Store, tiny: Spec, tmp_path: Path, uninterrupted: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "LEAST_DIVIDED_S", 0.0)
+    monkeypatch.setattr(shards, "CORES", 1000)
+    first = run(store, tiny, tmp_path, shard=Shard(1, 2))
+    assert first.waiting, "some of its folds are the other shard's"
+    assert first.present + first.waiting == first.wanted
+    second = run(store, tiny, tmp_path, shard=Shard(2, 2))
+    assert (second.waiting, second.failures) == (0, {})
+    again = run(store, tiny, tmp_path, shard=Shard(1, 2))
+    assert (again.finished, again.waiting, again.fits) == (0, 0, 0)
+    assert digests(store, second.execution) == uninterrupted
+
+
+def test_a_shard_goes_on_with_a_divided_item_whose_other_folds_an_earlier_run_has_searched(
+    store: Store, tiny: Spec, tmp_path: Path, uninterrupted: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shards, "LEAST_DIVIDED_S", 0.0)
+    monkeypatch.setattr(shards, "CORES", 1000)
+    run(store, tiny, tmp_path, shard=Shard(1, 2))
+    whole = run(store, tiny, tmp_path)
+    assert whole.present == whole.wanted == len(uninterrupted)
+    assert 0 < whole.fits < sum(tiny.fits(unit) for unit in tiny.units())
+    assert digests(store, whole.execution) == uninterrupted
