@@ -57,7 +57,7 @@ def plan(
     context = open_context()
     chosen = read_spec(spec or DEFAULT_SPEC)
     planned = plan(context.store, chosen, only=tuple(only_dataset or ()), workers=context.settings.workers(jobs))
-    best, workers = best_division(planned.costs, planned.workers), planned.workers
+    best, workers = best_division(planned.costs, planned.searches, planned.workers), planned.workers
     within = None if max_job_hours is None else reach(planned.costs, workers, max_job_hours)
     longest = heaviest(planned.costs, HEAVIEST)
     if json:

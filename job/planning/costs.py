@@ -42,16 +42,19 @@ class UnitCost:
     refit : float
         What is left when the search is done: the winner fitted again.
     folds : int
+    share : float
+        How much of the search is to be done; the rest is done elsewhere.
     """
 
     fits: tuple[float, ...]
     refit: float
     folds: int
+    share: float = 1.0
 
     @property
     def cpu_seconds(self) -> float:
         """The whole part."""
-        return self.folds * sum(self.fits) + self.refit
+        return self.share * self.folds * sum(self.fits) + self.refit
 
 
 @dataclass(frozen=True)
@@ -78,9 +81,9 @@ class ItemCost:
         """What all folds take."""
         return self.cpu_seconds - self.refit_seconds
 
-    def of_folds(self, count: int) -> ItemCost:
-        """Return what the search of some folds is expected to cost."""
-        units = {name: UnitCost(unit.fits, 0.0, min(count, unit.folds)) for name, unit in self.units.items()}
+    def of_share(self, share: float) -> ItemCost:
+        """Return what a share of the search is expected to cost, without the refit."""
+        units = {name: UnitCost(unit.fits, 0.0, unit.folds, share) for name, unit in self.units.items()}
         return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
 
 

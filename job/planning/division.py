@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from job.planning.costs import ItemCost
 from job.planning.items import Item
+from job.planning.searches import Searches
 from job.planning.shards import deal_all, parts_of
 
 MOST_SHARDS = 1000
@@ -60,7 +61,7 @@ class Reach:
     share: float
 
 
-def divide(costs: Mapping[Item, ItemCost], shards: int, workers: int) -> Division:
+def divide(costs: Mapping[Item, ItemCost], searches: Searches, shards: int, workers: int) -> Division:
     """Divide items among shards as a run does, and find when the longest is done.
 
     Parameters
@@ -68,18 +69,18 @@ def divide(costs: Mapping[Item, ItemCost], shards: int, workers: int) -> Divisio
     workers : int
         Of each shard.
     """
-    dealt = deal_all(parts_of(costs, shards), shards)
+    dealt = deal_all(parts_of(costs, searches, shards), shards)
     longest = max(_ends(list(shard.values()), workers)[-1] for shard in dealt)
     return Division(shards, longest, sum(cost.cpu_seconds for cost in costs.values()) / (shards * workers))
 
 
-def best_division(costs: Mapping[Item, ItemCost], workers: int) -> Division:
+def best_division(costs: Mapping[Item, ItemCost], searches: Searches, workers: int) -> Division:
     """Return the division into the most shards whose cores all have something to do nearly to the end."""
     for shards in reversed(_counts(MOST_SHARDS)):
-        found = divide(costs, shards, workers)
+        found = divide(costs, searches, shards, workers)
         if found.stretch <= WELL_DIVIDED:
             return found
-    return divide(costs, 1, workers)
+    return divide(costs, searches, 1, workers)
 
 
 def heaviest(costs: Mapping[Item, ItemCost], count: int) -> list[tuple[Item, float]]:

@@ -1,7 +1,8 @@
 """Shards: the work items of an execution dealt out among several jobs, by what each is expected to cost.
 
-An item that would keep one core of one job busy long after all others are done is divided by its folds: each job
-searches some of them, and whichever finds all fits in the store fits the winner.
+An item that would keep one core of one job busy long after all others are done is divided, by its folds and where that
+is not enough by its candidates: each job makes some of its fits, and whichever finds all of them in the store fits the
+winner.
 """
 
 from __future__ import annotations
@@ -10,13 +11,14 @@ import heapq
 import math
 import os
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from job.errors import UsageError, shown
 from job.planning.costs import ItemCost
 from job.planning.items import Item, Part
+from job.planning.searches import Searches
+from job.training.techniques import Technique
 
 MAX_SHARDS = 10_000
 # An ordinary job's. What a job really has may differ from shard to shard, and all of them have to divide alike.
@@ -72,57 +74,82 @@ def shard_from_environment(setting: str | None) -> Shard | None:
     return parse_shard(f"{int(index) + 1}/{size}")
 
 
-def parts_of(costs: Mapping[Item, ItemCost], count: int) -> dict[Part, float]:
-    """Return what `count` shards deal out among them, in the items' order, and the CPU seconds of each.
+def deal(costs: Mapping[Item, ItemCost], searches: Searches, shard: Shard) -> tuple[Part, ...]:
+    """Return a shard's part of the work, in the items' order.
 
     Parameters
     ----------
     costs : mapping of Item to ItemCost
         Of all items of the execution, done or not: the same for every shard, so that all of them divide alike.
     """
-    fair = sum(cost.cpu_seconds for cost in costs.values()) / (count * CORES)
-    parts: dict[Part, float] = {}
-    for item, cost in costs.items():
-        folds = max((unit.folds for unit in cost.units.values()), default=1)
-        pieces = min(folds, math.ceil(cost.cpu_seconds / fair)) if count > 1 and fair else 1
-        if pieces == 1 or cost.cpu_seconds < LEAST_DIVIDED_S:
-            parts[Part(item)] = cost.cpu_seconds
-            continue
-        for i in range(pieces):
-            part = Part(item, tuple(range(i, folds, pieces)))
-            parts[part] = cost.search_seconds * len(part.folds or ()) / folds + cost.refit_seconds / pieces
-    return parts
-
-
-def deal(costs: Mapping[Item, ItemCost], shard: Shard) -> tuple[Part, ...]:
-    """Return a shard's part of the work, in the items' order; see :func:`deal_all`."""
-    return tuple(deal_all(parts_of(costs, shard.count), shard.count)[shard.index - 1])
+    return tuple(deal_all(parts_of(costs, searches, shard.count), shard.count)[shard.index - 1])
 
 
 def deal_all(parts: Mapping[Part, float], count: int) -> list[dict[Part, float]]:
     """Deal parts out among `count` shards, each shard's in their order, with what each costs.
 
     The dearest goes first, each to the shard with the least so far (Graham's longest processing time rule), so that no
-    shard costs more than 4/3 of the best division. The same parts and costs are always dealt the same way. Parts of one
-    item that come to one shard are one.
+    shard costs more than 4/3 of the best division. The same parts and costs are always dealt the same way.
     """
     loads = [(0.0, i) for i in range(count)]
     dealt: dict[Part, int] = {}
-    for part in sorted(parts, key=lambda part: (-parts[part], part.item, part.folds or ())):
+    order = {part: place for place, part in enumerate(parts)}
+    for part in sorted(parts, key=lambda part: (-parts[part], order[part])):
         load, index = heapq.heappop(loads)
         heapq.heappush(loads, (load + parts[part], index))
         dealt[part] = index
-    all_folds = Counter[Item]()
-    mine: list[dict[Item, list[Part]]] = [{} for _ in range(count)]
-    for part in parts:
-        all_folds[part.item] += len(part.folds or ())
-        mine[dealt[part]].setdefault(part.item, []).append(part)
-    found: list[dict[Part, float]] = []
-    for shard in mine:
-        joined = {}
-        for item, pieces in shard.items():
-            folds = tuple(sorted(fold for piece in pieces for fold in piece.folds or ()))
-            whole = len(folds) == all_folds[item]
-            joined[Part(item, None if whole else folds)] = sum(parts[piece] for piece in pieces)
-        found.append(joined)
+    found: list[dict[Part, float]] = [{} for _ in range(count)]
+    for part, seconds in parts.items():
+        found[dealt[part]][part] = seconds
     return found
+
+
+def parts_of(costs: Mapping[Item, ItemCost], searches: Searches, count: int) -> dict[Part, float]:
+    """Return what `count` shards deal out among them, in the items' order, and the CPU seconds of each."""
+    fair = sum(cost.cpu_seconds for cost in costs.values()) / (count * CORES)
+    parts: dict[Part, float] = {}
+    for item, cost in costs.items():
+        if count == 1 or cost.cpu_seconds <= max(fair, LEAST_DIVIDED_S):
+            parts[Part(item)] = cost.cpu_seconds
+        else:
+            parts |= _divided(item, cost, searches, fair)
+    return parts
+
+
+def _divided(item: Item, cost: ItemCost, searches: Searches, fair: float) -> dict[Part, float]:
+    """Divide an item by its folds, and where one fold is still too long by the candidates that share no fit."""
+    folds = searches.spec.protocol.folds
+    fold_s = cost.search_seconds / folds
+    groups = min(math.ceil(fold_s / fair), sum(len(search.families) for search in searches.of(item)))
+    if groups > 1:
+        points = _groups(item, cost, searches, groups)
+        made = {Part(item, (fold,), some): seconds for fold in range(folds) for some, seconds in points.items()}
+    else:
+        together = min(max(1, math.floor(fair / fold_s)), folds)
+        starts = range(0, folds, together)
+        made = {
+            Part(item, tuple(range(start, min(start + together, folds)))): fold_s * min(together, folds - start)
+            for start in starts
+        }
+    if len(made) == 1:
+        return {Part(item): cost.cpu_seconds}
+    return {part: seconds + cost.refit_seconds / len(made) for part, seconds in made.items()}
+
+
+def _groups(
+    item: Item, cost: ItemCost, searches: Searches, count: int
+) -> dict[tuple[tuple[Technique, tuple[int, ...]], ...], float]:
+    """Divide the candidates of an item into groups of about equal cost on one fold; those that share a fit together."""
+    families = [family.members for search in searches.of(item) for family in search.families]
+    seconds = [sum(cost.units[technique].fits[c] for technique, c in members) for members in families]
+    loads = [(0.0, i) for i in range(count)]
+    groups: list[dict[Technique, list[int]]] = [{} for _ in range(count)]
+    total = [0.0] * count
+    for family in sorted(range(len(families)), key=lambda family: (-seconds[family], family)):
+        load, i = heapq.heappop(loads)
+        heapq.heappush(loads, (load + seconds[family], i))
+        total[i] += seconds[family]
+        for technique, candidate in families[family]:
+            groups[i].setdefault(technique, []).append(candidate)
+    found = [tuple((name, tuple(sorted(some))) for name, some in sorted(group.items())) for group in groups]
+    return dict(zip(found, total, strict=True))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -43,6 +44,7 @@ class Dispatch:
     def _work(self, tasks: tuple[Task, ...], *, alone: bool) -> tuple[Task, ...]:
         """Run tasks; return what is left of those whose worker was killed, to be tried again alone."""
         left = {unit for task in tasks for unit in task.units}
+        parts = Counter(unit for task in tasks for unit in task.units)
         killed = []
         for event in self.pool.run(tasks, self.stop, alone=alone):
             if isinstance(event, Note):
@@ -56,10 +58,11 @@ class Dispatch:
                     continue
                 for unit in units:
                     self._failed(Failed(unit, event.error, event.traceback), left)
-            elif isinstance(event, Outcome) and event.task.folds is not None:
-                for unit in event.task.units:
-                    if unit in left:
-                        self.flight.set_aside(unit)
+            elif isinstance(event, Outcome) and event.task.part is not None:
+                parts.subtract(event.task.units)
+                for unit in left.intersection(event.task.units):
+                    self.flight.set_aside(unit)
+                    if not parts[unit]:
                         self.track.landed(unit)
                         left.discard(unit)
             self.flight.pump()

@@ -244,6 +244,7 @@ class Flight:
         """Save a unit of which others search the other folds: whoever comes last relies on it."""
         entry = self._unfinished.pop(unit, None)
         if entry is not None:
+            self._known[unit] = dict(entry.fits)  # another part of it may still be at work here
             self._save(unit, entry, durable=True)
 
     def interrupted(self, deadline: float) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from job.planning.items import Item
+from job.planning.items import Item, Part
 from job.training.search import Fit, Place
 from job.training.unit import Unit, UnitResult
 
@@ -22,8 +22,8 @@ class Task:
         The fits that earlier attempts saved.
     memory : int
         How many bytes of private memory its worker is expected to need.
-    folds : tuple of int or None
-        The folds to search, where others search the rest; no result comes of it then.
+    part : Part or None
+        Which fits of the search to make, where others make the rest; no result comes of it then.
     threads : int
         How many threads its fits are good for, where cores would be idle.
     """
@@ -32,7 +32,7 @@ class Task:
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
     memory: int = 0
     threads: int = 1
-    folds: tuple[int, ...] | None = None
+    part: Part | None = None
 
 
 @dataclass(frozen=True)

@@ -136,7 +136,7 @@ class _Item:
             known={unit: dict(self.fits[unit]) for unit in units},
             on_fit=self._fitted,
             threads=self.threads,
-            only=self.task.folds,
+            only=None if self.task.part is None else self.task.part.has,
         )
         for result in results:
             self.note(Made(result, self.started, time.monotonic() - self.start))

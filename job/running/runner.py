@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import signal
 import threading
 import time
@@ -121,7 +122,9 @@ def run_experiment(
     outbox = Outbox(console, means.clock, options.give_up_s)
     ask = functools.partial(patiently, outbox=outbox, sleep=means.sleep)
     planned: Plan = ask(lambda: plan(store, spec, only=only, workers=options.workers))
-    parts = tuple(map(Part, planned.costs)) if options.shard is None else deal(planned.costs, options.shard)
+    parts = tuple(map(Part, planned.costs))
+    if options.shard is not None:
+        parts = deal(planned.costs, planned.searches, options.shard)
     execution: Execution = ask(
         lambda: resolve(
             store, spec, device, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
@@ -131,9 +134,12 @@ def run_experiment(
     for name, reason in planned.left_out.items():
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
-    units = tuple(unit for part in parts for unit in part.item)
-    folds = {unit: part.folds for part in parts for unit in part.item if part.folds is not None}
-    run = _Run(store, execution, planned, options, console, means, outbox, units, folds)
+    units = tuple(dict.fromkeys(unit for part in parts for unit in part.item))
+    divided: dict[Unit, list[Part]] = {}
+    for part in parts:
+        for unit in part.item if part.folds is not None else ():
+            divided.setdefault(unit, []).append(part)
+    run = _Run(store, execution, planned, options, console, means, outbox, units, divided)
     run.everything()
     present = len(units) - len(run.failures) - len(run.waiting)
     return RunReport(
@@ -151,7 +157,7 @@ class _Run:
     means: Means
     outbox: Outbox
     wanted: tuple[Unit, ...]
-    folds: dict[Unit, tuple[int, ...]] = field(default_factory=dict)
+    divided: dict[Unit, list[Part]] = field(default_factory=dict)
     waiting: tuple[Unit, ...] = ()
     finished: int = 0
     fits: int = 0
@@ -185,7 +191,7 @@ class _Run:
         for what in unsound.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
         for unit in unsound:
-            self.folds.pop(unit, None)  # nobody else is at it any more
+            self.divided.pop(unit, None)  # nobody else is at it any more
         self._fly(tuple(unsound), attempt)
         for unit, what in self._unsound(tuple(unsound)).items():
             self._refuse(unit, f"{what}, although it was written")
@@ -196,7 +202,7 @@ class _Run:
         A shard saves its fits before it looks for those of the others, so that of any number that end at the same
         moment at least one finds them all. Two that do give the same results.
         """
-        divided = tuple(unit for unit in self.wanted if unit in self.folds and unit not in self.failures)
+        divided = tuple(unit for unit in self.wanted if unit in self.divided and unit not in self.failures)
         if not divided:
             return
         # Fits first: what is committed meanwhile takes its checkpoints away.
@@ -205,21 +211,30 @@ class _Run:
         # Another shard may have been through with a unit before this one saved its fits a last time.
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, [unit for unit in divided if unit in present]))
         left = tuple(unit for unit in divided if unit not in present)
-        ready = tuple(unit for item in items_of(left) if self._folds_of(item, known) is None for unit in item)
+        ready = tuple(unit for item in items_of(left) if not self._parts_of(item, known) for unit in item)
         self.waiting = tuple(unit for unit in left if unit not in ready)
         self._fly(ready, attempt, known)
 
-    def _folds_of(self, item: Item, known: Mapping[Unit, Mapping[Place, Fit]]) -> tuple[int, ...] | None:
-        """Return the folds that are this shard's to search, or None where it can do all that is left of an item."""
-        mine = self.folds.get(item[0])
-        if mine is None:
-            return None
-        others = [fold for fold in range(self.execution.spec.protocol.folds) if fold not in mine]
-        for unit in item:
-            fits, points = known.get(unit, {}), len(self.planned.searches.points(unit))
-            if any((c, f) not in fits for f in others for c in range(points)):
-                return mine
-        return None
+    def _parts_of(self, item: Item, known: Mapping[Unit, Mapping[Place, Fit]]) -> list[Part]:
+        """Return this shard's parts of an item; none where it can do all that is left of it."""
+        mine = self.divided.get(item[0], [])
+        folds = range(self.execution.spec.protocol.folds)
+        for unit in item if mine else ():
+            fits, points = known.get(unit, {}), range(len(self.planned.searches.points(unit)))
+            for place in itertools.product(points, folds):
+                if place not in fits and not any(part.has(unit, place) for part in mine):
+                    return mine
+        return []
+
+    def _share(self, item: Item, parts: list[Part]) -> float:
+        """Return how much of an item's search some parts of it are, in fits."""
+        places = [
+            (unit, (c, f))
+            for unit in item
+            for c in range(len(self.planned.searches.points(unit)))
+            for f in range(self.execution.spec.protocol.folds)
+        ]
+        return sum(any(part.has(*place) for part in parts) for place in places) / len(places)
 
     def _load(self, units: tuple[Unit, ...]) -> dict[Unit, dict[Place, Fit]]:
         prints = {name: info.fingerprint for name, info in self.planned.infos.items()}
@@ -274,17 +289,18 @@ class _Run:
         failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
         # The longest first: what is left over at the end, while other workers have nothing to do, is short.
         costs = item_costs(self.planned.searches, items_of(units), infos)
-        folds = {item: self._folds_of(item, known) for item in costs}
-        costs |= {item: costs[item].of_folds(len(some)) for item, some in folds.items() if some is not None}
+        parts = {item: self._parts_of(item, known) for item in costs}
+        costs |= {item: costs[item].of_share(self._share(item, some)) for item, some in parts.items() if some}
         tasks = tuple(
             Task(
                 item,
                 {unit: known[unit] for unit in item if unit in known},
                 item_bytes(self.planned.searches, item, infos[item[0].dataset]),
                 MOST_THREADS[item[0].model],
-                folds[item],
+                part,
             )
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
+            for part in tuple(parts[item]) or (None,)
         )
         if known:
             saved = sum(len(fits) for fits in known.values())

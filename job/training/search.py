@@ -117,7 +117,7 @@ def search(
     memory: Memory | None = None,
     on_fit: Callable[[Name, Place, Fit], None] = lambda _name, _place, _fit: None,
     is_busy: Callable[[int], bool] = lambda _fold: False,
-    only: Sequence[int] | None = None,
+    only: Callable[[Name, Place], bool] | None = None,
     threads: Callable[[], int] = single,
 ) -> dict[Name, SearchResult]:
     """Fit every candidate on every fold, once for all demands.
@@ -136,19 +136,19 @@ def search(
         Read and added to.
     on_fit : callable
         Told of each demand's fits as they are finished.
-    only : sequence of int, optional
-        The folds to search. Nothing is concluded then: the others are searched elsewhere.
+    only : callable, optional
+        Whether a demand's fit is to be made here. Nothing is concluded then: the others are made elsewhere.
     is_busy : callable
         Whether somebody else is preparing the fold with that index at the moment: then others go first.
     threads : callable
         Asked before each fit how many threads it may have (:class:`~job.training.fitting.Trainer`).
     """
     ledgers = [_Ledger(demand) for demand in demands]
-    left = list(range(len(folds)) if only is None else only)
+    left = list(range(len(folds)))
     while left:
         f = next((f for f in left if not is_busy(f)), left[0])
         left.remove(f)
-        wanted = _wanted(model, ledgers, f)
+        wanted = _wanted(model, ledgers, f, only)
         if not wanted:
             continue
         fold = folds[f]()
@@ -246,12 +246,14 @@ def score_of(prediction: Prediction, target: Array, scoring: str) -> float:
     return DECISION_SCORINGS[scoring](target, prediction.decision)
 
 
-def _wanted(model: ModelName, ledgers: Sequence[_Ledger], f: int) -> dict[Key, list[_Want]]:
+def _wanted(
+    model: ModelName, ledgers: Sequence[_Ledger], f: int, only: Callable[[Name, Place], bool] | None
+) -> dict[Key, list[_Want]]:
     """Return who wants which candidate on fold `f`, in the order of the candidates."""
     wanted: dict[Key, list[_Want]] = {}
     for ledger in ledgers:
         for c, point in enumerate(ledger.demand.points):
-            if (c, f) not in ledger.fits:
+            if (c, f) not in ledger.fits and (only is None or only(ledger.demand.name, (c, f))):
                 wanted.setdefault(key_of(without_weight(model, point)), []).append(_Want(ledger, (c, f)))
     return wanted
 

@@ -130,7 +130,7 @@ def run_units(
     known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
     threads: Callable[[], int] = single,
-    only: Sequence[int] | None = None,
+    only: Callable[[Unit, Place], bool] | None = None,
 ) -> Iterator[UnitResult]:
     """Run units that share work: of one dataset, model and seed.
 
@@ -153,8 +153,9 @@ def run_units(
         Told of each fit of a search as it is finished.
     threads : callable
         Asked before each fit how many threads it may have; no result depends on it. Folds are prepared with one.
-    only : sequence of int, optional
-        The folds to search, where others search the rest: `on_fit` is told, and no unit has a result of it.
+    only : callable, optional
+        Whether a fit of the search is to be made here, where the others are made elsewhere: `on_fit` is told of those
+        that are, and no unit has a result.
 
     Yields
     ------
@@ -223,7 +224,7 @@ class _Batch:
     target: Array
     memory: Memory | None
     threads: Callable[[], int]
-    only: Sequence[int] | None = None
+    only: Callable[[Unit, Place], bool] | None = None
     prepared: dict[str, float] = field(default_factory=dict)
 
     def prepare(self, fold: Fold) -> PreparedFold:

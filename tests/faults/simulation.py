@@ -241,14 +241,16 @@ class FakePool:
                 yield Outcome(task)
                 continue
             unit, made = next(iter(fits.items()))
-            folds = range(FOLDS) if task.folds is None else task.folds
-            todo = [(c, f) for f in folds for c in range(CANDIDATES) if (c, f) not in made]
+            mine = (lambda *_: True) if task.part is None else task.part.has
+            todo = [
+                (c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in made and mine(unit, (c, f))
+            ]
             if todo:
                 fit = Fit(number(unit, todo[0]), 1.0)
                 made[todo[0]] = fit
                 world.made[unit, todo[0]].append((self._attempt, world.now))
                 yield Note(task, FitMade(unit, todo[0], fit))
-            elif task.folds is not None:
+            elif task.part is not None:
                 del fits[unit]
             else:
                 del fits[unit]

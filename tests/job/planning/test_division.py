@@ -10,7 +10,7 @@ from job.planning.costs import ItemCost, item_costs
 from job.planning.division import WELL_DIVIDED, best_division, divide, heaviest, reach
 from job.planning.items import Item, items_of
 from job.planning.searches import Searches
-from job.planning.shards import Shard, deal, deal_all
+from job.planning.shards import LEAST_DIVIDED_S
 from job.planning.spec import read_spec
 from job.training.unit import Unit
 from tests.job.planning.test_memory import info
@@ -21,30 +21,24 @@ def costs_of(*seconds: float) -> dict[Item, ItemCost]:
     return {(Unit("d", "mlp", "baseline", i),): ItemCost({}, each) for i, each in enumerate(seconds)}
 
 
+SPEC = read_spec("default")
+SEARCHES = Searches(SPEC)
+
+
 def default_at(rows: int) -> dict[Item, ItemCost]:
-    spec = read_spec("default")
+    spec = SPEC
     infos = {name: info(rows, 42) for name in spec.datasets}
-    return item_costs(Searches(spec), items_of(spec.units()), infos)
+    return item_costs(SEARCHES, items_of(spec.units()), infos)
 
 
-SECONDS = st.lists(st.floats(0.1, 1e5), min_size=1, max_size=60)
-
-
-@given(SECONDS, st.integers(1, 20))
-def test_all_shards_together_have_every_item_once_each_as_a_shard_by_itself_is_dealt_it(
-    seconds: list[float], count: int
-) -> None:
-    costs = costs_of(*seconds)
-    parts = deal_all(costs, lambda item: costs[item].cpu_seconds, count)
-    assert sorted(item for part in parts for item in part) == sorted(costs)
-    assert parts == [deal(costs, lambda item: costs[item].cpu_seconds, Shard(i + 1, count)) for i in range(count)]
+SECONDS = st.lists(st.floats(0.1, LEAST_DIVIDED_S), min_size=1, max_size=60)  # which are not divided
 
 
 @given(SECONDS, st.integers(1, 20), st.integers(1, 8))
 def test_the_longest_shard_is_never_shorter_than_an_ideal_one_nor_than_the_longest_item(
     seconds: list[float], count: int, workers: int
 ) -> None:
-    found = divide(costs_of(*seconds), count, workers)
+    found = divide(costs_of(*seconds), SEARCHES, count, workers)
     assert found.longest_s >= max(seconds) - 1e-6
     assert found.stretch >= 1 - 1e-9
     # Graham's bound, once for shards and once for their workers.
@@ -52,12 +46,12 @@ def test_the_longest_shard_is_never_shorter_than_an_ideal_one_nor_than_the_longe
 
 
 def test_no_more_shards_are_advised_than_have_something_to_do_nearly_to_the_end() -> None:
-    assert best_division(costs_of(*[10.0] * 64), 4).shards == 20
-    assert best_division(costs_of(100.0, *[1.0] * 20), 4).shards == 1, "one long item decides when it is over"
+    assert best_division(costs_of(*[10.0] * 64), SEARCHES, 4).shards == 20
+    assert best_division(costs_of(100.0, *[1.0] * 20), SEARCHES, 4).shards == 1, "one long item decides when it is over"
     for workers in (1, 4, 16):
-        best = best_division(default_at(30_000), workers)
+        best = best_division(default_at(30_000), SEARCHES, workers)
         assert best.stretch <= WELL_DIVIDED
-        assert divide(default_at(30_000), 10 * best.shards, workers).stretch > WELL_DIVIDED
+        assert divide(default_at(30_000), SEARCHES, 10 * best.shards, workers).stretch > WELL_DIVIDED
 
 
 def test_the_heaviest_items_are_named_once_for_all_seeds() -> None:

@@ -7,20 +7,20 @@ import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from job.console import Console
 from job.errors import ResultInvalid, StorageError, StorageRefused, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, read_attempts, summarise_attempts
-from job.planning.costs import ItemCost, UnitCost
-from job.planning.items import items_of
+from job.planning.costs import item_costs
+from job.planning.items import Part, items_of
+from job.planning.searches import Searches
 from job.planning.shards import (
-    CORES,
-    LEAST_DIVIDED_S,
     Shard,
     deal,
+    deal_all,
     parse_shard,
     parts_of,
     shard_from_environment,
@@ -30,6 +30,7 @@ from job.running.outbox import Outbox, patiently
 from job.store import Store
 from job.training.search import Fit
 from job.training.unit import Unit
+from tests.job.planning.test_memory import info
 
 UNIT = Unit("taiwan_credit", "mlp", "smote", 1)
 _places = st.tuples(st.integers(0, 500), st.integers(0, 9))
@@ -348,21 +349,23 @@ def test_a_shard_comes_from_the_setting_or_from_the_array_job(monkeypatch: pytes
     assert shard_from_environment("2/3") == Shard(2, 3)
 
 
-@given(st.integers(1, 60), st.randoms(use_true_random=False))
-def test_shards_share_out_every_fold_of_every_work_item_once_and_about_evenly(count: int, rng) -> None:  # type: ignore[no-untyped-def]
-    items, folds = items_of(read_spec("quick").units()), 3
-    each = {item: rng.choice([1.0, 700.0, 5000.0, 30_000.0]) for item in items}
-    costs = {
-        item: ItemCost({unit.technique: UnitCost((seconds / len(item) / folds,), 0.0, folds) for unit in item}, seconds)
-        for item, seconds in each.items()
-    }
-    parts = [deal(costs, Shard(i, count)) for i in range(1, count + 1)]
-    dealt = [(part.item, fold) for shard in parts for part in shard for fold in (part.folds or range(folds))]
-    assert sorted(dealt) == sorted(itertools.product(items, range(folds)))
-    assert parts == [deal(costs, Shard(i, count)) for i in range(1, count + 1)]
-    assert all(len({part.item for part in shard}) == len(shard) for shard in parts), "parts of one item are one task"
-    loads = [sum(each[part.item] * len(part.folds or range(folds)) / folds for part in shard) for shard in parts]
-    longest = max(parts_of(costs, count).values())
-    assert max(loads) <= sum(loads) / count + longest + 1e-6
-    fair = sum(loads) / count / CORES
-    assert longest <= max(fair, LEAST_DIVIDED_S, max(each.values()) / folds) + 1e-6
+@settings(max_examples=30)
+@given(st.integers(1, 1000), st.sampled_from([2_000, 30_000, 1_000_000]), st.sampled_from(["quick", "default"]))
+def test_shards_share_out_every_fit_of_every_search_once_and_about_evenly(count: int, rows: int, name: str) -> None:
+    spec = read_spec(name)
+    searches = Searches(spec)
+    items = items_of(unit for unit in spec.units() if unit.dataset == spec.datasets[0] and unit.seed == 1)
+    costs = item_costs(searches, items, {spec.datasets[0]: info(rows, 42)})
+    seconds = parts_of(costs, searches, count)
+    shards = deal_all(seconds, count)
+    assert tuple(shards[-1]) == deal(costs, searches, Shard(count, count))
+    assert sorted(map(repr, seconds)) == sorted(repr(part) for shard in shards for part in shard)
+    for item in items:
+        mine = [part for part in seconds if part.item == item]
+        assert mine == [Part(item)] or all(part.folds is not None for part in mine)
+        for unit in item:
+            for place in itertools.product(range(len(searches.points(unit))), range(spec.protocol.folds)):
+                assert sum(part.has(unit, place) for part in mine) == 1, (unit, place)
+    total = sum(cost.cpu_seconds for cost in costs.values())
+    assert sum(seconds.values()) == pytest.approx(total)
+    assert max(sum(shard.values()) for shard in shards) <= total / count + max(seconds.values()) + 1e-6
