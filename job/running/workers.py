@@ -152,7 +152,8 @@ class WorkerPool:
                 except BlockingIOError as error:
                     if not self._workers:
                         raise NoMoreProcesses(error) from error
-                    count = self._count = len(self._workers)
+                    # Nor will it allow threads: OpenMP ends the process that cannot have one.
+                    count = self._count = self._cores = len(self._workers)
                     self._on_short(count)
             for worker in self._workers:
                 if waiting and worker.task is None:

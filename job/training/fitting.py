@@ -20,7 +20,7 @@ from job.metrics import Array
 from job.training import models
 from job.training.candidates import CEILINGS, NESTED, Candidate, ModelName
 from job.training.forests import growing_probabilities
-from job.training.kernels import MOST_THREADS, openmp_threads, single
+from job.training.kernels import MOST_THREADS, single
 from job.training.preparation import PreparedFold
 from job.training.techniques import Sampler
 
@@ -75,8 +75,8 @@ class Trainer:
         What resampled the fold.
     seed : int
     threads : callable
-        Asked before each fit, and in the middle of a forest, how many threads it may have; what they are good for is
-        in :data:`job.training.kernels.MOST_THREADS`. They change no bit of any prediction.
+        Asked again and again in the middle of a forest how many threads may grow it; other models have one
+        (:data:`job.training.kernels.MOST_THREADS`). They change no bit of any prediction.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class Trainer:
         parameters = estimator.get_params()
         for name in ("n_estimators", "class_weight", "importance_type", "objective"):
             parameters.pop(name)
-        parameters |= {"objective": "binary", "n_jobs": self._threads(), **_BINS}
+        parameters |= {"objective": "binary", **_BINS}
         data = self.lightgbm_data(weights)
         # A round that finds nothing to split leaves no tree, and the next one may find something again where columns
         # or rows are drawn: how many trees there are after a round shows only when it is made.
@@ -213,12 +213,10 @@ class Trainer:
 
         estimator = self._build(family[-1])
         bins = self.xgboost_bins(estimator.max_bin)
-        threads = self._threads()
-        parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic", "n_jobs": threads}
-        with openmp_threads(threads):
-            booster = xgboost.train(
-                parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
-            )
+        parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
+        booster = xgboost.train(
+            parameters, bins, num_boost_round=estimator.get_num_boosting_rounds(), verbose_eval=False
+        )
         # Margins are sums over the trees in their order, so that a longer prefix goes on where a shorter one ended.
         done, margin = 0, None
         for i, candidate in enumerate(family):

@@ -86,6 +86,20 @@ def test_results_in_s3_are_the_same_as_on_disk(
     assert digests(remote, report.execution) == uninterrupted
 
 
+def test_where_memory_leaves_cores_idle_fits_get_threads_and_the_results_are_the_same(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = TINY[: TINY.index("[models")] + "[models.random_forest.grid]\nn_estimators = [5, 20]\nmax_depth = [3, 9]\n"
+    forests = parse_spec(text, "forests", "forests.toml")
+    plain = run(store, forests, tmp_path, workers=1)
+    monkeypatch.setattr("job.running.processes.available_bytes", lambda: 1)
+    console = Console(sys.stderr, "json")
+    threaded = run(store, forests, tmp_path, workers=3, skip_resume=True, console=console)
+    assert '"workers": 1, "asked": 3' in capsys.readouterr().err
+    assert plain.execution.id != threaded.execution.id
+    assert digests(store, plain.execution) == digests(store, threaded.execution)
+
+
 def test_only_what_is_missing_is_run_again(store: Store, tiny: Spec, tmp_path: Path) -> None:
     first = run(store, tiny, tmp_path)
     lost = sorted(present_results(store, first.execution))[3:5]

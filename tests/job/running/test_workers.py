@@ -196,3 +196,10 @@ def test_a_task_that_is_tried_again_alone_may_use_every_core() -> None:
     with WorkerPool(2, counting, (), cores=2, most_threads=lambda _: 8) as pool:
         (outcome,) = [event for event in pool.run([("big", 2)], alone=True) if isinstance(event, Outcome)]
     assert outcome.value == (2, 2)
+
+
+def test_where_the_system_allows_no_more_processes_tasks_get_no_threads_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    allow_processes(monkeypatch, 1)
+    with WorkerPool(3, counting, (), cores=3, most_threads=lambda _: 8) as pool:
+        outcomes = outcomes_of(pool, [("a", 1), ("b", 1)])
+    assert [outcome.value for outcome in outcomes] == [(1, 1), (1, 1)]
