@@ -7,7 +7,8 @@ every model need less, but for what the trees of a forest take up.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 
 from job.data.processed import ProcessedInfo
 from job.planning.items import Item
@@ -18,6 +19,7 @@ from job.training.techniques import sampler_of
 from job.training.unit import Unit
 
 MIB = 1 << 20
+LOOK_AHEAD = 500
 PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
 WORKER = 150 * MIB  # the libraries' private memory
 PEAK = 3.6
@@ -60,6 +62,35 @@ def run_bytes(searches: Searches, units: Iterable[Unit], infos: Mapping[str, Pro
     largest = max((4 * info.rows * info.features for info in infos.values()), default=0)
     each = max((worker_bytes(searches, unit, infos[unit.dataset]) for unit in units), default=0)
     return PARENT + largest + workers * each
+
+
+def next_that_fits(waiting: Iterable[int], running: Sequence[int], room: int | None) -> int | None:
+    """Return which of the items that wait may run now; None where none fits beside those that run.
+
+    The first has its turn wherever it fits, and where nothing runs. An item behind it may fill the room that the first
+    does not fit into, as long as the first still fits when the largest of those that run has ended: so it is not put
+    off for ever by small ones.
+
+    Parameters
+    ----------
+    waiting : iterable of int
+        The memory that each needs, in bytes, in the order of their turns; no more than the first :data:`LOOK_AHEAD`
+        are looked at.
+    running : sequence of int
+        The same of those that run.
+    room : int or None
+        What all of them together may take up; None where that is not known.
+    """
+    used = sum(running)
+    first = None
+    for place, needed in enumerate(itertools.islice(waiting, LOOK_AHEAD)):
+        if room is None or not running or (used + needed <= room and first is None):
+            return place
+        if first is None:
+            first = needed
+        elif used + needed <= room and used - max(running) + needed + first <= max(room, first):
+            return place
+    return None
 
 
 def workers_that_fit(asked: int, each: int, available: int | None) -> int:

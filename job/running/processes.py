@@ -20,7 +20,7 @@ from job.data.processed import ProcessedInfo, load_processed
 from job.errors import NoSpaceLeft, ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
-from job.planning.memory import MIB, workers_that_fit
+from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.shards import Shard
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FitMade, Made, ScratchFull, Task
@@ -178,7 +178,7 @@ class Processes(AbstractContextManager["Processes"]):
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
-            count = self._count()
+            count, room = self._count()
             self._pool = self._stack.enter_context(
                 WorkerPool(
                     count,
@@ -187,27 +187,34 @@ class Processes(AbstractContextManager["Processes"]):
                     self._short,
                     cores=self._options.workers,
                     most_threads=lambda task: task.threads,
+                    memory=lambda task: task.memory - WORKER,
+                    room=room,
                 )
             )
             self._stack = self._stack.pop_all()
         return self
 
-    def _count(self) -> int:
-        """Return how many workers to start: no more than there are work items, nor than fit into the memory."""
+    def _count(self) -> tuple[int, int | None]:
+        """Return how many workers to start, and how many bytes all that they run may need beside their libraries."""
         asked = min(self._options.workers, len(self._tasks))
-        each = max(task.memory for task in self._tasks)
+        largest, smallest = (of(task.memory for task in self._tasks) for of in (max, min))
         available = available_bytes()
-        count = workers_that_fit(asked, each, available)
+        count, side_by_side = (workers_that_fit(asked, each, available) for each in (smallest, largest))
         free = "unknown" if available is None else f"{available / MIB:,.0f} MiB"
-        words = f"{count} workers of about {each / MIB:,.0f} MiB each; free memory: {free}"
-        fields = {"workers": count, "asked": asked, "worker_mib": each // MIB}
-        if count < asked:
-            self._console.warning("memory_short", f"memory allows {count} of {asked} workers: {words}", **fields)
-        elif available is not None and each > available:
+        words = f"{count} workers of {smallest / MIB:,.0f} to {largest / MIB:,.0f} MiB each; free memory: {free}"
+        fields = {"workers": count, "asked": asked, "worker_mib": largest // MIB}
+        if available is not None and largest > available:
             self._console.warning("memory_short", f"memory may run out: {words}", **fields)
+        elif side_by_side < asked:
+            self._console.warning(
+                "memory_short",
+                f"memory allows {side_by_side} of {asked} of the largest work items side by side; smaller ones fill "
+                f"the room, and fits that can get threads: {words}",
+                **fields,
+            )
         else:
             self._console.detail("workers", words, **fields)
-        return count
+        return count, None if available is None else available - count * WORKER
 
     def _short(self, count: int) -> None:
         self._console.warning(

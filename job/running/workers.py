@@ -22,6 +22,7 @@ from typing import Any, Self, TypeAlias
 
 from job.errors import NoMoreProcesses
 from job.planning.cores import threads_of
+from job.planning.memory import next_that_fits
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
 from job.terminal import show_cursor
 from job.training.kernels import numeric_environment
@@ -87,6 +88,10 @@ class WorkerPool:
         How many threads all tasks together may use; each may use one in any case.
     most_threads : callable
         Told a task, says how many threads it is good for.
+    memory : callable
+        Told a task, says how many bytes it needs.
+    room : int or None
+        How many bytes the tasks that run may need together; a task that needs more runs by itself.
     """
 
     def __init__(
@@ -98,6 +103,8 @@ class WorkerPool:
         *,
         cores: int = 1,
         most_threads: Callable[[Any], int] = lambda _: 1,
+        memory: Callable[[Any], int] = lambda _: 0,
+        room: int | None = None,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
         self._count = count
@@ -106,6 +113,8 @@ class WorkerPool:
         self._on_short = on_short
         self._cores = cores
         self._most_threads = most_threads
+        self._memory = memory
+        self._room = room
         self._workers: list[_Worker] = []
         self._kills = out_of_memory_kills()
 
@@ -144,25 +153,41 @@ class WorkerPool:
         waiting = deque(tasks)
         if alone:
             self._end()
-        count = 1 if alone else self._count
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
-            while waiting and len(self._workers) < count:
-                try:
-                    self._workers.append(self._start())
-                except BlockingIOError as error:
-                    if not self._workers:
-                        raise NoMoreProcesses(error) from error
-                    # Nor will it allow threads: OpenMP ends the process that cannot have one.
-                    count = self._count = self._cores = len(self._workers)
-                    self._on_short(count)
-            for worker in self._workers:
-                if waiting and worker.task is None:
-                    self._hand(worker, waiting.popleft())
+            self._hand_out(waiting, 1 if alone else self._count)
             self._deal_cores()
             yield from self._events(_POLL_S)
             yield None
         if stopped():
             yield from self._events(0)
+
+    def _hand_out(self, waiting: deque[Any], count: int) -> None:
+        """Hand tasks to idle workers, of which up to `count` are started, as far as the memory goes."""
+        while waiting:
+            running = [self._memory(worker.task) for worker in self._workers if worker.task is not None]
+            place = next_that_fits(map(self._memory, waiting), running, self._room)
+            worker = None if place is None else self._idle(count)
+            if place is None or worker is None:
+                return
+            task = waiting[place]
+            del waiting[place]
+            self._hand(worker, task)
+
+    def _idle(self, count: int) -> _Worker | None:
+        """Return a worker that has nothing to do, started where there are fewer than `count`."""
+        idle = next((worker for worker in self._workers if worker.task is None), None)
+        if idle is not None or len(self._workers) >= min(count, self._count):
+            return idle
+        try:
+            self._workers.append(self._start())
+        except BlockingIOError as error:
+            if not self._workers:
+                raise NoMoreProcesses(error) from error
+            # Nor will it allow threads: OpenMP ends the process that cannot have one.
+            self._count = self._cores = len(self._workers)
+            self._on_short(self._count)
+            return None
+        return self._workers[-1]
 
     def _deal_cores(self) -> None:
         """Let the tasks that run use the cores that no task needs; they look again before each fit."""

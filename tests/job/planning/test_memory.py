@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from job.data.processed import ProcessedInfo
-from job.planning.memory import WORKER, worker_bytes, workers_that_fit
+from job.planning.memory import WORKER, next_that_fits, worker_bytes, workers_that_fit
 from job.planning.searches import Searches
 from job.planning.spec import parse_spec
 from job.training.unit import Unit
@@ -53,3 +55,44 @@ def test_a_worker_takes_no_more_than_is_reckoned_with(model: str) -> None:
     _, _, base, peak, reckoned = told.stdout.split()
     assert int(base) > 50
     assert int(base) + int(peak) <= int(reckoned)
+
+
+SIZES = st.lists(st.integers(1, 100), max_size=12)
+
+
+@given(SIZES, SIZES, st.integers(1, 150))
+def test_nothing_is_begun_that_does_not_fit_and_something_always_runs(
+    waiting: list[int], running: list[int], room: int
+) -> None:
+    place = next_that_fits(waiting, running, room)
+    if place is not None:
+        assert not running or sum(running) + waiting[place] <= room
+    assert running or not waiting or place == 0
+    if waiting and sum(running) + waiting[0] <= room:
+        assert place == 0, "the first has its turn wherever it fits"
+    assert next_that_fits(waiting, running, None) == (0 if waiting else None)
+
+
+@given(st.lists(st.tuples(st.integers(1, 100), st.integers(1, 9)), min_size=1, max_size=40), st.integers(1, 8))
+def test_small_items_fill_the_room_and_put_the_first_off_no_longer_than_what_runs(
+    items: list[tuple[int, int]], workers: int
+) -> None:
+    """Items of (bytes, steps) in 120 bytes: all get done, in no more room, and nothing puts the first off."""
+    room, now = 120, 0
+    waiting, running, begun = list(items), [], 0  # type: ignore[var-annotated]
+    while waiting or running:
+        while waiting and len(running) < workers:
+            place = next_that_fits([size for size, _ in waiting], [size for size, _ in running], room)
+            if place is None:
+                break
+            if place:
+                still = sum(size for size, _ in running) - max(size for size, _ in running) + waiting[place][0]
+                assert still + waiting[0][0] <= room, "it still fits when the largest has ended"
+            begun += 1
+            size, steps = waiting.pop(place)
+            running.append((size, now + steps))
+        assert running, "somebody works"
+        assert sum(size for size, _ in running) <= room
+        now = min(end for _, end in running)
+        running = [(size, end) for size, end in running if end > now]
+    assert begun == len(items)

@@ -203,3 +203,29 @@ def test_where_the_system_allows_no_more_processes_tasks_get_no_threads_either(m
     with WorkerPool(3, counting, (), cores=3, most_threads=lambda _: 8) as pool:
         outcomes = outcomes_of(pool, [("a", 1), ("b", 1)])
     assert [outcome.value for outcome in outcomes] == [(1, 1), (1, 1)]
+
+
+def hold() -> Work:
+    def work(task: tuple[int, float], note: Callable[[object], None], _: Callable[[], int]) -> None:
+        note("begins")
+        time.sleep(task[1])
+        note("ends")
+
+    return work
+
+
+def test_tasks_run_side_by_side_as_far_as_the_memory_goes_and_small_ones_fill_the_room() -> None:
+    tasks = [(100, 1.0), (90, 0.1), (15, 0.2), (15, 0.2)]
+    with WorkerPool(3, hold, (), memory=lambda task: task[0], room=120) as pool:
+        events = [event for event in pool.run(tasks) if isinstance(event, Note)]
+    running: list[int] = []
+    order = []
+    for event in events:
+        if event.value == "begins":
+            running.append(event.task[0])
+            order.append(event.task[0])
+        else:
+            running.remove(event.task[0])
+        assert sum(running) <= 120
+    assert sorted(order) == [15, 15, 90, 100]
+    assert order.index(90) > order.index(15), "one small task went before the one that had to wait"
