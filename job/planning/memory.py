@@ -2,7 +2,9 @@
 
 Measured on Linux with `python -m benchmarks.memory`: what a worker holds privately beyond its libraries is at most
 :data:`PEAK` times the bytes of the processed features, while it imputes and scales the training rows; resampling and
-every model need less, but for what the trees of a forest take up.
+every model need less, but for the trees of a forest that are held at once, whatever their number: with 40 features and
+trees grown to the end a forest's worker peaks at 135, 172 and 255 MiB for 30,000, 100,000 and 300,000 rows, and 4 threads
+add 13 MiB at 100,000.
 """
 
 from __future__ import annotations

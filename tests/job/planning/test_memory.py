@@ -14,6 +14,8 @@ from job.data.processed import ProcessedInfo
 from job.planning.memory import WORKER, next_that_fits, worker_bytes, workers_that_fit
 from job.planning.searches import Searches
 from job.planning.spec import parse_spec
+from job.training.candidates import ModelName
+from job.training.kernels import MOST_THREADS
 from job.training.unit import Unit
 from tests.specs import TINY
 
@@ -47,10 +49,21 @@ def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:
     assert worker_bytes(searches(5), other, data) < shallow
 
 
+def test_how_many_trees_a_forest_has_takes_no_memory() -> None:
+    def searches(trees: int) -> Searches:
+        grid = f"\n[models.random_forest.grid]\nn_estimators = {trees}\n"
+        return Searches(parse_spec(TINY + grid, "s", "s"))
+
+    unit = Unit("lending_club", "random_forest", "smote", 1)
+    few, many = (worker_bytes(searches(trees), unit, info(1_400_000, 42)) for trees in (10, 10_000))
+    assert few == many < 1.5 * 2**30
+
+
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from /proc")
-@pytest.mark.parametrize("model", ["logistic_regression", "xgboost"])
-def test_a_worker_takes_no_more_than_is_reckoned_with(model: str) -> None:
+@pytest.mark.parametrize("model", ["logistic_regression", "random_forest", "xgboost"])
+def test_a_worker_takes_no_more_than_is_reckoned_with(model: ModelName) -> None:
     command = [sys.executable, "-m", "benchmarks.memory", "--model", model, "--technique", "smote", "--rows", "60000"]
+    command += ["--threads", str(MOST_THREADS[model])]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     _, _, base, peak, reckoned = told.stdout.split()
     assert int(base) > 50
