@@ -51,9 +51,10 @@ from job.training.candidates import CEILINGS, NESTED, Candidate, families, key_o
 from job.training.fitting import Trainer
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache, PreparedFold
+from job.training.resampling import resample
 from job.training.search import Fit, Place
 from job.training.splits import Fold, split
-from job.training.techniques import chain, resample, sampler_of
+from job.training.techniques import chain, sampler_of
 from job.training.unit import Unit, run_units
 
 WHOLE_S = 60.0

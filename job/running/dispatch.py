@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 
 from job.console import Console
 from job.running.flight import Flight
-from job.running.news import Begun, Failed, FitMade, Made, News, Task
+from job.running.news import Begun, Failed, FallBack, FitMade, Made, News, Task
 from job.running.outbox import Outbox
 from job.running.processes import Pool
 from job.running.track import Track
 from job.running.workers import Note, Outcome
 from job.signals import Stop
 from job.training.unit import Unit
+
+_LONG = 100_000  # rows whose neighbours take half a minute and more to find among all pairs
 
 
 @dataclass
@@ -81,6 +83,8 @@ class Dispatch:
             left.discard(news.result.unit)
         elif isinstance(news, Failed):
             self._failed(news, left)
+        elif isinstance(news, FallBack):
+            self._fell_back(news.rows)
         elif not self.scratch_full:
             self.scratch_full = True
             self.console.warning(
@@ -88,6 +92,13 @@ class Dispatch:
                 "the scratch directory has no room for more prepared folds: they are made again where they are needed, "
                 "which costs time and nothing else (LDP_SCRATCH_MIB allows more)",
             )
+
+    def _fell_back(self, rows: int) -> None:
+        words = f"scikit-learn seeks the neighbours of {rows:,} rows of a fold: there are few features, or rows repeat"
+        if rows < _LONG:
+            self.console.detail("all_pairs", words, rows=rows)
+        else:
+            self.console.warning("all_pairs", f"{words}; a million rows take up to an hour", rows=rows)
 
     def _failed(self, news: Failed, left: set[Unit]) -> None:
         self.flight.fail(news.unit, news.error, news.traceback)

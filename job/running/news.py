@@ -74,5 +74,12 @@ class ScratchFull:
     """A prepared fold found no room in the scratch directory."""
 
 
-News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull"
+@dataclass(frozen=True)
+class FallBack:
+    """The neighbours of a fold's rows, so many, are sought by scikit-learn itself: nothing faster is certain."""
+
+    rows: int
+
+
+News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull | FallBack"
 """What workers tell of units."""

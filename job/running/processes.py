@@ -23,7 +23,7 @@ from job.metrics import Array
 from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.shards import Shard
 from job.running.machine import available_bytes
-from job.running.news import Begun, Failed, FitMade, Made, ScratchFull, Task
+from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task
 from job.running.scratch import scratch_directory
 from job.running.workers import Outcome, Work, WorkerPool
 from job.store import Store
@@ -90,7 +90,9 @@ class _Setup:
             if dataset not in data:
                 X = np.load(self.scratch / f"{dataset}_X.npy", mmap_mode="r")
                 data[dataset] = (X, np.load(self.scratch / f"{dataset}_y.npy"))
-            cache = FoldCache(self.scratch, self.scratch_bytes, lambda: note(ScratchFull()))
+            cache = FoldCache(
+                self.scratch, self.scratch_bytes, lambda: note(ScratchFull()), lambda rows: note(FallBack(rows))
+            )
             _Item(self, task, *data[dataset], cache, note, threads).run()
 
         return make

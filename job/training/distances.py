@@ -77,7 +77,8 @@ class Distances:
             found[pairs] = dgemm(-2.0, right.T, left.T, trans_a=True)[j[pairs] - b, i[pairs] - a]
         rows, at = np.unique(np.concatenate([i, j]), return_inverse=True)
         squares = np.array([ddot(row, row) for row in self._X[rows].astype(np.float64)])
-        return np.maximum(0.0, (squares[at[: len(i)]] + found) + squares[at[len(i) :]])
+        numbers: Array = np.maximum(0.0, (squares[at[: len(i)]] + found) + squares[at[len(i) :]])
+        return numbers
 
 
 def reproduced(X: Array) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ FEW = 4096  # fewer rows are not worth it, and of few scikit-learn decides ties 
 TREE = 15  # up to so many features scikit-learn asks a tree
 MANY = 512  # with more features than that turning the rows to their principal axes does not pay
 LEAD = 6  # principal axes that blocks are cut along, and that boxes are made of
-BLOCK = 256  # rows
+BLOCK = 512  # rows
 CHUNK = 4096  # rows that are compared with one block after the other
 MOST_PAIRS = 64  # for each row: where more are left, rows repeat too often
 _GROUPS = 32
@@ -70,15 +71,15 @@ def tomek_links(X: Array, target: Array, put: Put = np.asarray) -> Array:
     rows = _Rows(X, [np.flatnonzero(target == rarer), np.flatnonzero(target != rarer)], put)
     own, others = rows.sides
     places = np.arange(rows.starts[own.stop])
-    best = rows.nearer(places, rows.within_own_block(places, 1)[:, 0], own)
-    limit = rows.limit(places, best)
+    best = rows.nearer(places, rows.within_own_block(places, 1), own)
+    limit = rows.limit(places, best[:, 0])[:, None]
     found = rows.nearer(places, limit, others)
     asking = np.flatnonzero(found < limit)
     i = rows.order[places[asking]]
     j = rows.nearest(places[asking], np.minimum(best, found)[asking], 1)[:, 0]
     i, j = i[target[i] != target[j]], j[target[i] != target[j]]
     partners = np.sort(rows.place[np.unique(j)])
-    best = rows.nearer(partners, rows.within_own_block(partners, 1)[:, 0], range(len(rows.starts) - 1))
+    best = rows.nearer(partners, rows.within_own_block(partners, 1), range(len(rows.starts) - 1))
     back = np.full(len(X), -1)
     back[rows.order[partners]] = rows.nearest(partners, best, 1)[:, 0]
     links = np.zeros(len(X), dtype=bool)
@@ -168,7 +169,7 @@ class _Rows:
         lead = np.concatenate([axes.turn(X[part], LEAD) for part in _slices(n)])
         blocks = [[rows[run] for run in _cut(lead[rows])] for rows in sides]
         ends = np.cumsum([0, *map(len, blocks)]).tolist()
-        self.sides = [range(a, b) for a, b in zip(ends, ends[1:], strict=False)]
+        self.sides = [range(a, b) for a, b in pairwise(ends)]
         runs = [run for side in blocks for run in side]
         self.starts = np.cumsum([0, *map(len, runs)])
         self.order = np.concatenate(runs)
@@ -180,6 +181,7 @@ class _Rows:
             points[part, :p] = axes.turn(X[self.order[part]], p)
             points[part, p] = np.square(points[part, :p], dtype=np.float64).sum(axis=1)
         lead = np.ascontiguousarray(points[:, :LEAD].T)
+        self._middles = np.add.reduceat(lead, self.starts[:-1], axis=1).T / np.diff(self.starts)[:, None]
         low, high = (of.reduceat(lead, self.starts[:-1], axis=1).T for of in (np.minimum, np.maximum))
         self._put, self._points, self._lead = put, put(points), put(lead)
         self._low, self._high = (put(np.ascontiguousarray(side)[:, :, None]) for side in (low, high))
@@ -198,18 +200,19 @@ class _Rows:
         here, uncentred = self._lengths[places], self._distances.lengths[self.order[places]] * self._scale
         error = 4.5 * (features + 12) * _U32 * (here**2 + (here + apart) ** 2)
         error += 5 * (features + 4) * _U64 * (2 * uncentred + apart) ** 2 + _TINY
-        return np.nextafter((best + 3 * error).astype(np.float32), np.float32(np.inf))
+        limit: Array = np.nextafter((best + 3 * error).astype(np.float32), np.float32(np.inf))
+        return limit
 
     def within_own_block(self, places: Array, k: int) -> Array:
         """Return the k least products of rows with others of their blocks, in ascending order: shape (places, k)."""
         xp, found = self._xp, np.full((len(places), k), _FAR, dtype=np.float32)
         cuts = np.searchsorted(places, self.starts)
-        for block in np.flatnonzero(np.diff(cuts)):
+        for block in np.flatnonzero(np.diff(cuts)).tolist():
             part = slice(cuts[block], cuts[block + 1])
             asking = self._asking(places[part])
             itself = self._put(places[part][None, :] == np.arange(*self.starts[block : block + 2])[:, None])
-            least = self._least(xp.where(itself, _FAR, self._product(asking.left, block)), k)
-            found[part, : least.shape[1]] = _host(least + asking.squares[:, None])
+            few = self._minima(xp.where(itself, _FAR, self._product(asking.left, block)), k) + asking.squares
+            found[part, : few.shape[0]] = _host(xp.sort(few, axis=0)[:k, :].T)
         return found
 
     def nearer(self, places: Array, best: Array, blocks: range) -> Array:
@@ -218,28 +221,27 @@ class _Rows:
         Parameters
         ----------
         places : int64 ndarray of shape (m,), ascending
-        best : float32 ndarray of shape (m, k) or (m,)
+        best : float32 ndarray of shape (m, k)
         blocks : range
         """
-        xp, found = self._xp, best.reshape(len(places), -1).copy()
-        k = found.shape[1]
+        xp, k, found = self._xp, best.shape[1], best.copy()
         for part in _slices(len(places)):
             asking, least = self._asking(places[part]), self._put(found[part])
-            for block in blocks:
+            for block in self._nearest_first(places[part], blocks):
                 near = self._near(asking, block, least[:, -1], itself=False)
                 rows = xp.nonzero(near)[0]
                 if rows.shape[0] == 0:
                     continue
                 product = self._product(xp.take(asking.left, rows, axis=0), block)
-                few = self._least(product, k) + xp.take(asking.squares, rows)[:, None]
-                better = few[:, 0] < xp.take(least[:, -1], rows)
+                few = self._minima(product, k) + xp.take(asking.squares, rows)
+                better = xp.min(few, axis=0) < xp.take(least[:, -1], rows)
                 at = xp.nonzero(better)[0]
                 if at.shape[0]:
-                    both = xp.concat([xp.take(least, xp.take(rows, at), axis=0), xp.take(few, at, axis=0)], axis=1)
+                    both = xp.concat([xp.take(least, xp.take(rows, at), axis=0), xp.take(few, at, axis=1).T], axis=1)
                     near[near] = better
                     least[near] = xp.sort(both, axis=1)[:, :k]
             found[part] = _host(least)
-        return found.reshape(best.shape)
+        return found
 
     def nearest(self, places: Array, best: Array, k: int) -> Array:
         """Return the k nearest others of rows as scikit-learn has them.
@@ -247,15 +249,15 @@ class _Rows:
         Parameters
         ----------
         places : int64 ndarray of shape (m,), ascending
-        best : float32 ndarray of shape (m,) or (m, k)
-            Products with k other rows.
+        best : float32 ndarray of shape (m, k)
+            The products of k others.
 
         Returns
         -------
         int64 ndarray of shape (m, k)
         """
         found = np.empty((len(places), k), dtype=np.int64)
-        limit = self.limit(places, best.reshape(len(places), -1)[:, -1])
+        limit = self.limit(places, best[:, -1])
         for part in _slices(len(places)):
             at, j = self._pairs(places[part], limit[part])
             found[part] = _ranked(self._distances, self.order[places[part]], at, self.order[j], k)
@@ -280,6 +282,13 @@ class _Rows:
         at, there = (np.concatenate(each) for each in zip(*found, strict=True))
         return at, there
 
+    def _nearest_first(self, places: Array, blocks: range) -> list[int]:
+        """Return blocks in an order in which bounds become low soon."""
+        own = np.unique(np.searchsorted(self.starts, places, side="right") - 1)
+        away = np.square(self._middles[blocks.start : blocks.stop] - self._middles[own].mean(axis=0)).sum(axis=1)
+        order: list[int] = (np.argsort(away) + blocks.start).tolist()
+        return order
+
     def _asking(self, places: Array) -> _Asking:
         xp, at = self._xp, self._put(places)
         points = xp.take(self._points, at, axis=0)
@@ -300,18 +309,15 @@ class _Rows:
         """Return squared distances less |x|²: shape (rows of the block, rows)."""
         return self._xp.matmul(self._points[int(self.starts[block]) : int(self.starts[block + 1]), :], left.T)
 
-    def _least(self, product: Any, k: int) -> Any:
-        """Return few of each column, k at least if there are so many, among them its least: shape (columns, few).
-
-        To sort them all would take longer than the product: these are the least ones of groups.
-        """
+    def _minima(self, product: Any, k: int) -> Any:
+        """Return the least of each column, or if k > 1 the least of each of its groups: of different rows, k or more."""
         xp = self._xp
         if k == 1:
-            return xp.min(product, axis=0)[:, None]
+            return xp.min(product, axis=0)[None, :]
         groups = max(1, product.shape[0] // _GROUPS)
         whole = product.shape[0] // groups * groups
         few = xp.min(xp.reshape(product[:whole, :], (groups, -1, product.shape[1])), axis=0)
-        return xp.sort(xp.concat([few, product[whole:, :]], axis=0), axis=0)[:k, :].T
+        return xp.concat([few, product[whole:, :]], axis=0)
 
 
 def _ranked(distances: Distances, rows: Array, at: Array, j: Array, k: int) -> Array:
@@ -353,7 +359,8 @@ def _asked(distances: Distances, rows: Array, at: Array, j: Array, k: int) -> Ar
     tied = (np.diff(at) == 0) & (np.diff(distance) == 0) & (distance[1:] <= np.repeat(distance[first + k], counts)[1:])
     if distances.differ(j[1:][tied], j[:-1][tied]):
         raise Uncertain
-    return j[first[:, None] + np.arange(1, k + 1)]
+    few: Array = j[first[:, None] + np.arange(1, k + 1)]
+    return few
 
 
 def _cut(lead: Array) -> Iterator[Array]:

@@ -21,8 +21,9 @@ from pathlib import Path
 import numpy as np
 
 from job.metrics import Array
+from job.training.resampling import resample
 from job.training.splits import Fold
-from job.training.techniques import BEFORE, Sampler, chain, resample
+from job.training.techniques import BEFORE, Sampler, chain
 
 _COLUMNS = 4
 _NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, None})  # None: NumPy only says how much of an array was written
@@ -96,9 +97,9 @@ def _medians(X: Array) -> Array:
     return np.concatenate([imputer.fit(block).statistics_ for block in blocks])
 
 
-def _resampled(sampler: Sampler, before: PreparedFold, seed: int) -> PreparedFold:
+def _resampled(sampler: Sampler, before: PreparedFold, seed: int, on_fall_back: Callable[[int], None]) -> PreparedFold:
     start = time.process_time()
-    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed)
+    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed, on_fall_back)
     spent = before.cpu_seconds + time.process_time() - start
     return PreparedFold(X_train, y_train, before.X_valid, before.y_valid, spent)
 
@@ -114,16 +115,23 @@ class FoldCache:
         Bytes that the folds may take up. A fold that finds no room is made again by whoever needs it.
     on_full : callable
         Told each time a fold found no room.
+    on_fall_back : callable
+        Told, before it begins, that a fold's neighbours are sought in the slow way, and among how many rows.
     """
 
     _ARRAYS = ("X_train", "y_train", "X_valid", "y_valid")
 
     def __init__(
-        self, directory: Path | None, limit: int | None = None, on_full: Callable[[], None] = lambda: None
+        self,
+        directory: Path | None,
+        limit: int | None = None,
+        on_full: Callable[[], None] = lambda: None,
+        on_fall_back: Callable[[int], None] = lambda _rows: None,
     ) -> None:
         self._directory = directory
         self._limit = limit
         self._on_full = on_full
+        self._on_fall_back = on_fall_back
 
     def get(self, X: Array, target: Array, fold: Fold, *, dataset: str, sampler: Sampler, seed: int) -> PreparedFold:
         """Return a prepared fold, from the cache where it has been made."""
@@ -132,7 +140,8 @@ class FoldCache:
             before = BEFORE[sampler]
             if before is None:
                 return _scaled(X, target, fold)
-            return _resampled(sampler, self.get(X, target, fold, dataset=dataset, sampler=before, seed=seed), seed)
+            start_from = self.get(X, target, fold, dataset=dataset, sampler=before, seed=seed)
+            return _resampled(sampler, start_from, seed, self._on_fall_back)
 
         if self._directory is None:
             return make()

@@ -1,0 +1,95 @@
+"""The rows that a sampler adds to a fold and takes away from it: those of imbalanced-learn, byte for byte.
+
+What takes long there are the neighbours of every row among all. :mod:`job.training.neighbours` finds them; where that is
+uncertain imbalanced-learn does, which takes an hour for a million rows. A worker is ended in the middle of that hour when
+the run has to stop, and whoever needs the fold makes it again: like a fit in progress, it has nothing half done to keep.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from job.metrics import Array
+from job.training.distances import Uncertain
+from job.training.neighbours import FEW, neighbours, tomek_links
+from job.training.techniques import SMOTE_NEIGHBORS, Sampler
+
+MANY_TO_INTERPOLATE = 20_000  # rows of the rarer class, from which on SMOTE's neighbours are found sooner by blocks
+
+
+def resample(
+    sampler: Sampler, X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None] = lambda _rows: None
+) -> tuple[Array, Array]:
+    """Resample the training rows of a fold, as imbalanced-learn does with ``random_state = seed`` and one thread.
+
+    Parameters
+    ----------
+    sampler : str
+        Any but 'none'.
+    X : float32 ndarray of shape (n, p)
+        Without missing values; scaled, since neighbours are sought by Euclidean distance. For SMOTE-Tomek, SMOTE's
+        result with the same seed.
+    target : int8 ndarray of shape (n,)
+    on_fall_back : callable
+        Told, before it begins, of how many rows scikit-learn itself seeks the neighbours; not of few.
+
+    Returns
+    -------
+    (float32 ndarray of shape (m, p), int8 ndarray of shape (m,))
+        C-contiguous.
+
+    Notes
+    -----
+    SMOTE: Chawla et al. (2002); SMOTE-Tomek: Batista et al. (2003), here Tomek links of both classes removed after
+    that same seeded SMOTE.
+    """
+    from imblearn.under_sampling import RandomUnderSampler
+    from threadpoolctl import threadpool_limits
+
+    X, target = np.asarray(X), np.asarray(target)  # a view of what is mapped into memory
+    with threadpool_limits(1):  # how scikit-learn decides between rows that are equally far depends on its threads
+        if sampler == "random_under_sampling":
+            X, target = RandomUnderSampler(random_state=seed).fit_resample(X, target)
+        elif sampler == "smote":
+            X, target = _smote(X, target, seed, on_fall_back)
+        else:
+            X, target = _without_tomek_links(X, target, on_fall_back)
+    return np.ascontiguousarray(X, dtype=np.float32), target
+
+
+def _without_tomek_links(X: Array, target: Array, on_fall_back: Callable[[int], None]) -> tuple[Array, Array]:
+    from imblearn.under_sampling import TomekLinks
+
+    try:
+        kept = ~tomek_links(X, target)
+    except Uncertain:
+        if len(X) >= FEW:
+            on_fall_back(len(X))
+        resampled: tuple[Array, Array] = TomekLinks(sampling_strategy="all").fit_resample(X, target)
+        return resampled
+    return X[kept], target[kept]
+
+
+def _smote(X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None]) -> tuple[Array, Array]:
+    from imblearn.over_sampling import SMOTE
+    from sklearn.neighbors import NearestNeighbors
+
+    class Neighbours(NearestNeighbors):  # type: ignore[misc]
+        """Finds the neighbours of all rows by blocks."""
+
+        def kneighbors(self, X: Array, **options: Any) -> Array:
+            try:
+                found = neighbours(X, self.n_neighbors - 1)
+            except Uncertain:
+                on_fall_back(len(X))
+                theirs: Array = super().kneighbors(X, **options)
+                return theirs
+            return np.column_stack([np.arange(len(X)), found])
+
+    rarer = min(np.count_nonzero(target), np.count_nonzero(target == 0))
+    k: Any = SMOTE_NEIGHBORS if rarer < MANY_TO_INTERPOLATE else Neighbours(n_neighbors=SMOTE_NEIGHBORS + 1)
+    resampled: tuple[Array, Array] = SMOTE(k_neighbors=k, random_state=seed).fit_resample(X, target)
+    return resampled
