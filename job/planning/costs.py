@@ -14,7 +14,8 @@ from typing import Protocol
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.training.candidates import Candidate, ModelName
-from job.training.techniques import Sampler, Technique, chain
+from job.training.neighbours import certain
+from job.training.techniques import Sampler, Technique
 
 # CPU seconds of one fit for each 1,000 training rows of 26 features; trees and rounds multiply. Rows are those of a
 # fold after resampling, at a default rate of about 0.2.
@@ -28,7 +29,14 @@ _PER_1000_ROWS: dict[ModelName, float] = {
 _SAMPLED: dict[Sampler, float] = {"none": 1.0, "random_under_sampling": 0.45, "smote": 1.56, "smote_tomek": 1.5}
 _DEFAULTS = {"n_estimators": 100.0, "max_depth": 10.0, "num_leaves": 31.0}
 _OVERHEAD_S = 0.01  # a fit on next to no rows
-_TOMEK_S = 2.0  # neighbours of every row among 26,000 rows
+# CPU seconds for 100,000 rows of 42 features after SMOTE, a fifth of them positive before it, and the power that they
+# grow with: fitted at 30,000, 100,000 and 300,000 rows of the Lending Club sample by `python -m benchmarks.resample
+# --law`. From 1,200,000 rows on it is still good to a factor of 1.5.
+_BLOCKS_S: dict[Sampler, float] = {"smote": 0.75, "smote_tomek": 1.25}
+_BLOCKS_POWER = 1.6
+# Where scikit-learn has to compare all pairs, or asks a tree: of as many rows.
+_PAIRS_S: dict[Sampler, float] = {"smote": 0.6, "smote_tomek": 28.0}
+_TREE_S: dict[Sampler, float] = {"smote": 0.6, "smote_tomek": 28.0}
 
 
 @dataclass(frozen=True)
@@ -135,7 +143,7 @@ def _search_cost(searches: Searches, search: Search, info: Shape) -> dict[Techni
     rows = info.rows * (1 - protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
     scale = _PER_1000_ROWS[search.model] * rows / 1000 * info.features / 26
     each = [scale * relative_cost(search.model, one.fitted, sampler) + _OVERHEAD_S for one in search.families]
-    resampling = (rows / 26_000) ** 2 * _TOMEK_S if "smote_tomek" in chain(sampler) else 0.0  # of one fold
+    resampling = resampling_cost(sampler, rows, info.features)  # of one fold
     members = sum(len(family.members) for family in search.families)
     fits = {technique: [0.0] * len(points) for technique, points in search.points.items()}
     for family, cost in zip(search.families, each, strict=True):
@@ -143,6 +151,20 @@ def _search_cost(searches: Searches, search: Search, info: Shape) -> dict[Techni
             fits[technique][candidate] = cost / len(family.members) + resampling / members
     refit = sum(each) / len(each) + resampling / len(fits)
     return {technique: UnitCost(tuple(costs), refit, folds) for technique, costs in fits.items()}
+
+
+def resampling_cost(sampler: Sampler, rows: float, features: int) -> float:
+    """Return what a sampler does to a fold in CPU seconds, without what it starts from.
+
+    Parameters
+    ----------
+    rows : float
+        After resampling.
+    """
+    hundred_thousands = rows / 100_000
+    if certain(int(rows), features):
+        return _BLOCKS_S.get(sampler, 0.0) * hundred_thousands**_BLOCKS_POWER * features / 42
+    return _PAIRS_S.get(sampler, 0.0) * hundred_thousands**2 * features / 42
 
 
 def relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:

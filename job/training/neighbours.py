@@ -15,7 +15,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace, to_device
+from array_api_compat import array_namespace
 
 from job.metrics import Array
 from job.training.distances import Distances, Uncertain, reproduced
@@ -382,4 +382,4 @@ def _slices(n: int) -> Iterator[slice]:
 
 
 def _host(array: Any) -> Array:
-    return np.asarray(to_device(array, "cpu"))
+    return array if isinstance(array, np.ndarray) else np.from_dlpack(array, device="cpu")
