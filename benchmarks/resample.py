@@ -1,12 +1,12 @@
-"""Tomek links and SMOTE-Tomek: ours against imbalanced-learn, on the same rows, with one thread.
+"""SMOTE-Tomek and its Tomek links: ours against imbalanced-learn, on the same rows, with one thread.
 
     python -m benchmarks resample --data taiwan_credit.csv     # 30 thousand rows of the real file, and synthetic ones
     python -m benchmarks resample --rows 160000 --rounds 3     # one of the synthetic sizes
 
-Rows are those that a refit resamples, scaled: of the real Taiwan file, and of samples of Lending Club, made as large as
-asked for, no row of which is repeated. Sizes are those after SMOTE. From a million rows imbalanced-learn takes more than
-an hour: there scikit-learn is asked for the neighbours of some rows among all, and its time is extrapolated to all rows;
-that it is proportional is how its brute force works.
+Rows are those that a refit resamples, scaled: of the real Taiwan file, and of samples of Lending Club as large as asked
+for, no row of which is repeated. Sizes are those after SMOTE. Of a million rows and more imbalanced-learn would take an
+hour: there scikit-learn is asked for the neighbours of some rows among all, and its seconds are extrapolated to all
+rows, since its brute force takes as long for each.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.measure import Case, Claim, Side, circumstances, compare, publish, ratio, spread, timed
+from job.training.kernels import numeric_environment
 
 SIZES = (160_000, 1_200_000)
 WHOLE = 500_000  # rows up to which imbalanced-learn is asked for all neighbours
@@ -102,11 +103,9 @@ def side(name: str, place: Path) -> None:
 
 
 def _ours(technique: str, X: Any, y: Any) -> Any:
-    from job.training.resampling import resample
-
     if technique == "smote_tomek":
-        X, y = resample("smote", X, y, SEED)
-    return resample("smote_tomek", X, y, SEED)
+        X, y = _resample("smote", X, y)
+    return _resample("smote_tomek", X, y)
 
 
 def _theirs(technique: str, X: Any, y: Any) -> Any:
@@ -128,9 +127,30 @@ def _asked(technique: str, X: Any, y: Any) -> Any:
     NearestNeighbors(n_neighbors=2, algorithm="brute").fit(X).kneighbors(X[:ASKED])
 
 
-def case(place: Path, title: str, size: int, rounds: int) -> Case:
-    from job.training.kernels import numeric_environment
+def law(place: Path) -> None:
+    """Print what SMOTE and Tomek take at several sizes: the figures of job/planning/costs.py."""
+    import numpy as np
 
+    X, y = np.load(place / "X.npy"), np.load(place / "y.npy")
+    for features, steps in ((X.shape[1], (10, 3, 1)), (15, (30, 10))):
+        some = np.ascontiguousarray(X[:, :features])
+        for step in steps:
+            rows, target = some[::step], y[::step]
+            answers: list[dict[str, Any]] = [{}, {}]
+            with timed(answers[0]):
+                rows, target = _resample("smote", rows, target)
+            with timed(answers[1]):
+                _resample("smote_tomek", rows, target)
+            print(f"{features} features, {len(rows):,} rows:", *(f"{answer['cpu_s']:.2f}" for answer in answers))
+
+
+def _resample(sampler: Any, X: Any, y: Any) -> Any:
+    from job.training.resampling import resample
+
+    return resample(sampler, X, y, SEED)
+
+
+def case(place: Path, title: str, size: int, rounds: int) -> Case:
     environment = numeric_environment()
 
     def a_side(name: str, words: str) -> Side:
@@ -172,14 +192,25 @@ def main() -> int:
     parser.add_argument("--data", type=Path, metavar="FILE", help="the raw Taiwan file")
     parser.add_argument("--rows", type=int, nargs="*", default=list(SIZES), help="synthetic sizes, about, after SMOTE")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--law", action="store_true", help="only print our seconds at 30, 100 and 300 thousand rows")
     parser.add_argument("--prepare", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--fit", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         side(options.side[0], Path(options.side[1]))
         return 0
+    if options.fit:
+        law(options.fit)
+        return 0
     if options.prepare:
         prepare(Path(options.prepare[0]), int(options.prepare[1]), options.data)
+        return 0
+    if options.law:
+        with tempfile.TemporaryDirectory() as place:
+            environment = {**os.environ, **numeric_environment(), "LDP_STORAGE_URL": place}
+            subprocess.run([*ME, "--prepare", place, "300000"], check=True, env=environment)
+            subprocess.run([*ME, "--fit", place], check=True, env=environment)
         return 0
     given = "" if options.data is None else f" --data {options.data.name}"
     given += "" if options.rows == list(SIZES) else f" --rows {' '.join(map(str, options.rows))}"

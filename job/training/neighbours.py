@@ -310,7 +310,7 @@ class _Rows:
         return self._xp.matmul(self._points[int(self.starts[block]) : int(self.starts[block + 1]), :], left.T)
 
     def _minima(self, product: Any, k: int) -> Any:
-        """Return the least of each column, or if k > 1 the least of each of its groups: of different rows, k or more."""
+        """Return the least of each column, or if k > 1 those of some groups of it: of different rows, k or more."""
         xp = self._xp
         if k == 1:
             return xp.min(product, axis=0)[None, :]

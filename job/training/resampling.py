@@ -1,8 +1,9 @@
 """The rows that a sampler adds to a fold and takes away from it: those of imbalanced-learn, byte for byte.
 
-What takes long there are the neighbours of every row among all. :mod:`job.training.neighbours` finds them; where that is
-uncertain imbalanced-learn does, which takes an hour for a million rows. A worker is ended in the middle of that hour when
-the run has to stop, and whoever needs the fold makes it again: like a fit in progress, it has nothing half done to keep.
+What takes long there are the neighbours of every row among all. :mod:`job.training.neighbours` finds them; where that
+is uncertain imbalanced-learn does, which takes an hour for a million rows. A worker is ended in the middle of that hour
+when the run has to stop, and whoever needs the fold makes it again: like a fit in progress, it has nothing half done to
+keep.
 """
 
 from __future__ import annotations
