@@ -1,33 +1,45 @@
 """What units cost, estimated before they run: for plans, for shards, and so that the longest work starts first.
 
-The CPU seconds were measured on the Taiwan data with one thread of a server core; they are good to within a factor of
-about two. What a search shares (:mod:`job.training.fitting`) is counted once.
+The CPU seconds were measured with one thread of a server core; they are good to within a factor of about 1.5, but for
+networks, which stop when they stop. What a search shares (:mod:`job.training.fitting`) is counted once.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.training.candidates import Candidate, ModelName
 from job.training.neighbours import certain
-from job.training.techniques import Sampler, Technique
+from job.training.techniques import Sampler, Technique, sampler_of
 
 # CPU seconds of one fit for each 1,000 training rows of 26 features; trees and rounds multiply. Rows are those of a
-# fold after resampling, at a default rate of about 0.2.
+# fold after resampling, at a default rate of about 0.2. Fitted with `python -m benchmarks.costs` on the Taiwan data and
+# at 30,000, 100,000 and 300,000 rows of the Lending Club sample.
 _PER_1000_ROWS: dict[ModelName, float] = {
-    "logistic_regression": 0.005,
-    "random_forest": 0.0011,
+    "logistic_regression": 0.0021,
+    "random_forest": 0.0013,
     "lightgbm": 0.00014,
-    "xgboost": 0.00005,
-    "mlp": 0.06,
+    "xgboost": 0.000058,
+    "mlp": 0.085,
+}
+# The power of the features that a fit's cost grows with: a forest draws the root of them at each split, and boosters
+# pass over many that are constant.
+_FEATURES_POWER: dict[ModelName, float] = {
+    "logistic_regression": 1.0,
+    "random_forest": 0.5,
+    "lightgbm": 0.5,
+    "xgboost": 0.7,
+    "mlp": 1.0,
 }
 _SAMPLED: dict[Sampler, float] = {"none": 1.0, "random_under_sampling": 0.45, "smote": 1.56, "smote_tomek": 1.5}
-_DEFAULTS = {"n_estimators": 100.0, "max_depth": 10.0, "num_leaves": 31.0}
+_DEFAULTS = {"n_estimators": 100.0, "max_depth": 10.0, "num_leaves": 31.0, "alpha": 0.0001}
 _OVERHEAD_S = 0.01  # a fit on next to no rows
 # CPU seconds for 100,000 rows of 42 features after SMOTE, a fifth of them positive before it, and the power that they
 # grow with: fitted at 30,000, 100,000 and 300,000 rows of the Lending Club sample by `python -m benchmarks.resample
@@ -36,7 +48,6 @@ _BLOCKS_S: dict[Sampler, float] = {"smote": 0.75, "smote_tomek": 1.25}
 _BLOCKS_POWER = 1.6
 # Where scikit-learn has to compare all pairs, or asks a tree: of as many rows.
 _PAIRS_S: dict[Sampler, float] = {"smote": 0.6, "smote_tomek": 28.0}
-_TREE_S: dict[Sampler, float] = {"smote": 0.6, "smote_tomek": 28.0}
 
 
 @dataclass(frozen=True)
@@ -107,27 +118,43 @@ class Shape(Protocol):
         """How many features it has."""
 
 
-def item_cost(searches: Searches, item: Item, info: Shape) -> ItemCost:
-    """Estimate what a work item costs on a dataset."""
+def item_cost(
+    searches: Searches, item: Item, info: Shape, sharers: Mapping[Sampler, int] = MappingProxyType({})
+) -> ItemCost:
+    """Estimate what a work item costs on a dataset.
+
+    Parameters
+    ----------
+    sharers : mapping of sampler to int
+        How many items need the same resampled folds, this one counted; each is charged its share.
+    """
     units: dict[Technique, UnitCost] = {}
     for search in searches.of(item):
-        units |= _search_cost(searches, search, info)
+        units |= _search_cost(searches, search, info, sharers)
     return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
 
 
 def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, Shape]) -> dict[Item, ItemCost]:
     """Estimate what work items cost; those that differ in their seed alone are reckoned once.
 
+    Folds are resampled once for all models of one host, so each of the items is charged its share of that: where they
+    run on several hosts, it is a little more.
+
     Parameters
     ----------
     infos : mapping of dataset to Shape
     """
-    known: dict[tuple[str, ModelName, tuple[Technique, ...]], ItemCost] = {}
+    items = tuple(items)
+    sharers: dict[tuple[str, int], Counter[Sampler]] = defaultdict(Counter)
+    for item in items:
+        sharers[item[0].dataset, item[0].seed].update({sampler_of(unit.technique) for unit in item})
+    known: dict[tuple[object, ...], ItemCost] = {}
     found = {}
     for item in items:
-        alike = item[0].dataset, item[0].model, tuple(unit.technique for unit in item)
+        mine = sharers[item[0].dataset, item[0].seed]
+        alike = item[0].dataset, item[0].model, tuple(unit.technique for unit in item), tuple(sorted(mine.items()))
         if alike not in known:
-            known[alike] = item_cost(searches, item, infos[item[0].dataset])
+            known[alike] = item_cost(searches, item, infos[item[0].dataset], mine)
         found[item] = known[alike]
     return found
 
@@ -137,13 +164,29 @@ def distinct_fits(searches: Searches, item: Item) -> int:
     return sum(len(search.families) for search in searches.of(item)) * searches.spec.protocol.folds
 
 
-def _search_cost(searches: Searches, search: Search, info: Shape) -> dict[Technique, UnitCost]:
+def fit_cost(model: ModelName, candidate: Candidate, sampler: Sampler, rows: float, features: int) -> float:
+    """Return what a fit is expected to cost, in CPU seconds.
+
+    Parameters
+    ----------
+    rows : float
+        Of the fold, after resampling.
+    """
+    scale = _PER_1000_ROWS[model] * rows / 1000 * math.pow(features / 26, _FEATURES_POWER[model])
+    if model == "random_forest":  # rows are sorted at each node
+        scale *= math.log2(max(rows, 2)) / math.log2(26_000)
+    return scale * relative_cost(model, candidate, sampler) + _OVERHEAD_S
+
+
+def _search_cost(
+    searches: Searches, search: Search, info: Shape, sharers: Mapping[Sampler, int]
+) -> dict[Technique, UnitCost]:
     protocol, sampler = searches.spec.protocol, search.sampler
     folds = protocol.folds
     rows = info.rows * (1 - protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
-    scale = _PER_1000_ROWS[search.model] * rows / 1000 * info.features / 26
-    each = [scale * relative_cost(search.model, one.fitted, sampler) + _OVERHEAD_S for one in search.families]
-    resampling = resampling_cost(sampler, rows, info.features)  # of one fold
+    each = [fit_cost(search.model, one.fitted, sampler, rows, info.features) for one in search.families]
+    # Of one fold, which those who search it too share.
+    resampling = resampling_cost(sampler, rows, info.features) / sharers.get(sampler, 1)
     members = sum(len(family.members) for family in search.families)
     fits = {technique: [0.0] * len(points) for technique, points in search.points.items()}
     for family, cost in zip(search.families, each, strict=True):
@@ -163,7 +206,7 @@ def resampling_cost(sampler: Sampler, rows: float, features: int) -> float:
     """
     hundred_thousands = rows / 100_000
     if certain(int(rows), features):
-        return _BLOCKS_S.get(sampler, 0.0) * hundred_thousands**_BLOCKS_POWER * features / 42
+        return _BLOCKS_S.get(sampler, 0.0) * math.pow(hundred_thousands, _BLOCKS_POWER) * features / 42
     return _PAIRS_S.get(sampler, 0.0) * hundred_thousands**2 * features / 42
 
 
@@ -173,16 +216,21 @@ def relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> f
     if model == "random_forest":
         return trees * min(_number(candidate, "max_depth"), 16) / 10
     if model == "lightgbm":
-        return trees * (1 + _number(candidate, "num_leaves") / 50)
+        return trees * (1 + _number(candidate, "num_leaves") / 80)
     if model == "xgboost":
         return trees * math.pow(2, min(_number(candidate, "max_depth"), 12) / 3.5)
     if model == "mlp":
         sizes = candidate.get("hidden_layer_sizes", (100,))
-        epochs = 6 if sampler == "random_under_sampling" or not candidate.get("early_stopping") else 1
+        # How long it goes on before it stops early; nobody knows before.
+        epochs = 2.3 if sampler.startswith("smote") else 1.0
+        if sampler == "random_under_sampling" or not candidate.get("early_stopping"):
+            epochs = 6.0
         return epochs * sum(sizes) / 100 if isinstance(sizes, tuple) else epochs
-    return 1.0
+    # Gradient descent takes fewer passes the stronger it is held back; the elastic net's steps are dearer.
+    dearer = 1.35 if candidate.get("penalty") in ("l1", "elasticnet") else 1.0
+    return dearer * math.pow(0.001 / _number(candidate, "alpha"), 0.3)
 
 
 def _number(candidate: Candidate, name: str) -> float:
     value = candidate.get(name)
-    return float(value) if isinstance(value, int | float) else _DEFAULTS[name]
+    return float(value) if isinstance(value, int | float) and value > 0 else _DEFAULTS[name]
