@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from job.planning.memory import MIB, PEAK, WORKER, forest_bytes
+from job.planning.memory import MIB, PEAK, THREAD, WORKER, forest_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
@@ -103,6 +103,7 @@ def main() -> None:
     if chosen.model == "random_forest":
         rows = chosen.rows * (1 - Protocol().test_share) * (2 if chosen.technique.startswith("smote") else 1)
         reckoned += forest_bytes({name: values[0] for name, values in grid.items()}, rows)
+        reckoned += THREAD * rows * (chosen.threads - 1)
     print(chosen.model, chosen.technique, before // MIB, more // MIB, int(reckoned) // MIB)
 
 

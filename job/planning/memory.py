@@ -2,9 +2,8 @@
 
 Measured on Linux with `python -m benchmarks.memory`: what a worker holds privately beyond its libraries is at most
 :data:`PEAK` times the bytes of the processed features, while it imputes and scales the training rows; resampling and
-every model need less, but for the trees of a forest that are held at once, whatever their number: with 40 features and
-trees grown to the end a forest's worker peaks at 135, 172 and 255 MiB for 30,000, 100,000 and 300,000 rows, and 4 threads
-add 13 MiB at 100,000.
+every model need less, but for the trees of a forest that are held at once, whatever their number, and for the rows that
+each further thread which grows them weighs and sorts for itself.
 """
 
 from __future__ import annotations
@@ -25,6 +24,7 @@ LOOK_AHEAD = 500
 PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
 WORKER = 150 * MIB  # the libraries' private memory
 PEAK = 3.6
+THREAD = 70  # a row, for each thread after the first that grows trees
 _NODE = 80  # a tree's node and its class shares
 _NODES_PER_ROW = 0.31  # of a fully grown tree
 _LEAVES_PER_ROW = 0.65  # nodes, times the least number of rows in a leaf
@@ -32,16 +32,23 @@ _LEAVES_PER_ROW = 0.65  # nodes, times the least number of rows in a leaf
 
 def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     """Estimate the private memory of a worker while it runs a unit, in bytes."""
-    size = 4 * info.rows * info.features
-    rows = (
-        info.rows
-        * (1 - searches.spec.protocol.test_share)
-        * (2 if sampler_of(unit.technique).startswith("smote") else 1)
-    )
     forest = 0.0
     if unit.model == "random_forest":
+        rows = _training_rows(searches, unit, info)
         forest = max(forest_bytes(candidate, rows) for candidate in searches.points(unit))
-    return int(WORKER + PEAK * size + forest)
+    return int(WORKER + PEAK * 4 * info.rows * info.features + forest)
+
+
+def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
+    """Estimate what each thread after the first takes up while it fits a model of a work item, in bytes."""
+    if item[0].model != "random_forest":
+        return 0
+    return int(THREAD * max(_training_rows(searches, unit, info) for unit in item))
+
+
+def _training_rows(searches: Searches, unit: Unit, info: ProcessedInfo) -> float:
+    twice = sampler_of(unit.technique).startswith("smote")
+    return info.rows * (1 - searches.spec.protocol.test_share) * (2 if twice else 1)
 
 
 def item_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
@@ -93,6 +100,21 @@ def next_that_fits(waiting: Iterable[int], running: Sequence[int], room: int | N
         elif used + needed <= room and used - max(running) + needed + first <= max(room, first):
             return place
     return None
+
+
+def threads_that_fit(cores: int, workers: int, each: int, thread: int, available: int | None) -> int:
+    """Return how many threads all workers together may use: a thread each, and what fits beside them up to `cores`.
+
+    Where a worker is through, the memory that it needed is enough for a thread of another.
+
+    Parameters
+    ----------
+    each, thread : int
+        Bytes that a worker needs with one thread, and that each thread more of it needs.
+    """
+    if available is None or not thread:
+        return max(cores, workers)
+    return max(workers, min(cores, workers + (available - workers * each) // thread))
 
 
 def workers_that_fit(asked: int, each: int, available: int | None) -> int:

@@ -26,12 +26,15 @@ class Task:
         Which fits of the search to make, where others make the rest; no result comes of it then.
     threads : int
         How many threads its fits are good for, where cores would be idle.
+    thread_memory : int
+        How many bytes each of them after the first needs.
     """
 
     units: Item
     known: Mapping[Unit, Mapping[Place, Fit]] = field(default_factory=dict)
     memory: int = 0
     threads: int = 1
+    thread_memory: int = 0
     part: Part | None = None
 
 

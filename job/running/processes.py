@@ -190,6 +190,7 @@ class Processes(AbstractContextManager["Processes"]):
                     cores=self._options.workers,
                     most_threads=lambda task: task.threads,
                     memory=lambda task: task.memory - WORKER,
+                    thread_memory=lambda task: task.thread_memory,
                     room=room,
                 )
             )

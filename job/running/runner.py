@@ -23,7 +23,7 @@ from job.executions.verify import Verified, verify
 from job.planning.costs import item_costs
 from job.planning.forecast import Forecast
 from job.planning.items import Item, Part, items_of
-from job.planning.memory import item_bytes
+from job.planning.memory import item_bytes, thread_bytes
 from job.planning.plan import Plan, plan
 from job.planning.shards import deal
 from job.planning.spec import Spec
@@ -297,6 +297,7 @@ class _Run:
                 {unit: known[unit] for unit in item if unit in known},
                 item_bytes(self.planned.searches, item, infos[item[0].dataset]),
                 MOST_THREADS[item[0].model],
+                thread_bytes(self.planned.searches, item, infos[item[0].dataset]),
                 part,
             )
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeAlias
 
 from job.errors import NoMoreProcesses
 from job.planning.cores import threads_of
-from job.planning.memory import next_that_fits
+from job.planning.memory import next_that_fits, threads_that_fit
 from job.running.machine import out_of_memory_kills, prefer_to_be_killed
 from job.terminal import show_cursor
 from job.training.kernels import numeric_environment
@@ -90,6 +90,8 @@ class WorkerPool:
         Told a task, says how many threads it is good for.
     memory : callable
         Told a task, says how many bytes it needs.
+    thread_memory : callable
+        Told a task, says how many bytes each thread of it needs after the first.
     room : int or None
         How many bytes the tasks that run may need together; a task that needs more runs by itself.
     """
@@ -104,6 +106,7 @@ class WorkerPool:
         cores: int = 1,
         most_threads: Callable[[Any], int] = lambda _: 1,
         memory: Callable[[Any], int] = lambda _: 0,
+        thread_memory: Callable[[Any], int] = lambda _: 0,
         room: int | None = None,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
@@ -114,6 +117,7 @@ class WorkerPool:
         self._cores = cores
         self._most_threads = most_threads
         self._memory = memory
+        self._thread_memory = thread_memory
         self._room = room
         self._workers: list[_Worker] = []
         self._kills = out_of_memory_kills()
@@ -192,7 +196,10 @@ class WorkerPool:
     def _deal_cores(self) -> None:
         """Let the tasks that run use the cores that no task needs; they look again before each fit."""
         busy = [worker for worker in self._workers if worker.task is not None]
-        threads = threads_of(self._cores, [self._most_threads(worker.task) for worker in busy])
+        left = None if self._room is None else max(0, self._room - sum(self._memory(worker.task) for worker in busy))
+        thread = max((self._thread_memory(worker.task) for worker in busy), default=0)
+        cores = threads_that_fit(self._cores, len(busy), 0, thread, left)
+        threads = threads_of(cores, [self._most_threads(worker.task) for worker in busy])
         for worker, count in zip(busy, threads, strict=True):
             worker.threads.value = count
 

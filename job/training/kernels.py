@@ -28,8 +28,8 @@ MOST_THREADS: Final[dict[ModelName, int]] = {
 }
 """How many threads a fit of each model may have where cores would be idle: one, or as many as never change a bit.
 
-A tree of a forest is grown by one thread, whichever, from a seed of its own. LightGBM and XGBoost add gradients up
-in as many parts as there are threads, and a sum of floating-point numbers depends on its order. Mostly the bits are the
+A tree of a forest is grown by one thread, whichever, from a seed of its own. LightGBM and XGBoost add gradients up in
+as many parts as there are threads, and a sum of floating-point numbers depends on its order. Mostly the bits are the
 same; on a million rows with rare defaulters they are not (`python -m benchmarks.threads`).
 """
 

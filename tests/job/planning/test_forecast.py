@@ -84,7 +84,7 @@ def test_the_time_left_comes_true_where_the_machine_and_each_model_have_a_speed_
     seen = outlooks(costs, workers, lambda item: speeds[item[0].model])
     end = seen[-1][0]
     # One worker has met the longest model alone after a quarter: the others may be twice as fast. Of 1,000 runs, the
-    # worst were 0.30 (one worker) and 0.20 (more) after a quarter, 0.21 and 0.10 after half, 0.003 after three quarters.
+    # worst were 0.30 (one worker) and 0.20 (more) after a quarter, 0.21 and 0.10 after half, 0.003 after that.
     for part, allowed in ((0.25, (0.4, 0.25)), (0.5, (0.25, 0.15)), (0.75, (0.02, 0.02))):
         now, outlook = next(one for one in seen if one[0] >= part * end)
         assert outlook.eta_s is not None

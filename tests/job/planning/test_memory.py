@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.data.processed import ProcessedInfo
-from job.planning.memory import WORKER, next_that_fits, worker_bytes, workers_that_fit
+from job.planning.memory import (
+    WORKER,
+    next_that_fits,
+    thread_bytes,
+    threads_that_fit,
+    worker_bytes,
+    workers_that_fit,
+)
 from job.planning.searches import Searches
 from job.planning.spec import parse_spec
 from job.training.candidates import ModelName
@@ -23,6 +30,31 @@ from tests.specs import TINY
 @pytest.mark.parametrize(("available", "expected"), [(10_000, 8), (800, 8), (799, 7), (250, 2), (50, 1), (0, 1)])
 def test_workers_are_as_many_as_fit_and_at_least_one(available: int, expected: int) -> None:
     assert workers_that_fit(8, 100, available) == expected
+
+
+@pytest.mark.parametrize(
+    ("available", "expected"),
+    [(10_000, 8), (250, 7), (249, 6), (209, 2), (200, 2), (10, 2), (None, 8)],
+)
+def test_threads_are_as_many_as_fit_beside_the_workers(available: int | None, expected: int) -> None:
+    assert threads_that_fit(8, 2, 100, 10, available) == expected
+
+
+def test_threads_that_take_no_memory_are_as_many_as_there_are_cores() -> None:
+    assert threads_that_fit(8, 2, 100, 0, 10) == 8
+
+
+def test_each_further_thread_of_a_forest_is_reckoned_with_and_of_nothing_else() -> None:
+    def searches(model: str) -> Searches:
+        return Searches(parse_spec(TINY + f"\n[models.{model}.grid]\nmax_depth = 3\n", "s", "s"))
+
+    data = info(1_000_000, 40)
+    smote, plain = (
+        thread_bytes(searches("random_forest"), (Unit("taiwan_credit", "random_forest", technique, 1),), data)
+        for technique in ("smote", "baseline")
+    )
+    assert smote > plain > 20 * 700_000
+    assert thread_bytes(searches("xgboost"), (Unit("taiwan_credit", "xgboost", "smote", 1),), data) == 0
 
 
 def test_where_the_system_says_nothing_all_workers_asked_for_start() -> None:

@@ -92,7 +92,7 @@ def test_where_memory_leaves_cores_idle_fits_get_threads_and_the_results_are_the
     text = TINY[: TINY.index("[models")] + "[models.random_forest.grid]\nn_estimators = [5, 20]\nmax_depth = [3, 9]\n"
     forests = parse_spec(text, "forests", "forests.toml")
     plain = run(store, forests, tmp_path, workers=1)
-    monkeypatch.setattr("job.running.processes.available_bytes", lambda: 1)
+    monkeypatch.setattr("job.running.processes.available_bytes", lambda: 280 << 20)
     console = Console(sys.stderr, "json")
     threaded = run(store, forests, tmp_path, workers=3, skip_resume=True, console=console)
     assert '"workers": 1, "asked": 3' in capsys.readouterr().err

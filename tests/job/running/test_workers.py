@@ -171,7 +171,7 @@ def counting() -> Work:
     """Work that waits until it may use as many threads as it is told to wait for, and says how many it began with."""
 
     def work(task: tuple[str, int], _: Callable[[object], None], threads: Callable[[], int]) -> tuple[int, int]:
-        first, deadline = threads(), time.monotonic() + 60
+        first, deadline = threads(), time.monotonic() + 300
         while threads() != task[1] and time.monotonic() < deadline:
             time.sleep(0.01)
         return first, threads()
