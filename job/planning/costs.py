@@ -16,7 +16,7 @@ from typing import Protocol
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.training.candidates import Candidate, ModelName
-from job.training.neighbours import certain
+from job.training.neighbours import TREE, certain
 from job.training.techniques import Sampler, Technique, sampler_of
 
 # CPU seconds of one fit for each 1,000 training rows of 26 features; trees and rounds multiply. Rows are those of a
@@ -41,13 +41,15 @@ _FEATURES_POWER: dict[ModelName, float] = {
 _SAMPLED: dict[Sampler, float] = {"none": 1.0, "random_under_sampling": 0.45, "smote": 1.56, "smote_tomek": 1.5}
 _DEFAULTS = {"n_estimators": 100.0, "max_depth": 10.0, "num_leaves": 31.0, "alpha": 0.0001}
 _OVERHEAD_S = 0.01  # a fit on next to no rows
-# CPU seconds for 100,000 rows of 42 features after SMOTE, a fifth of them positive before it, and the power that they
-# grow with: fitted at 30,000, 100,000 and 300,000 rows of the Lending Club sample by `python -m benchmarks.resample
-# --law`. From 1,200,000 rows on it is still good to a factor of 1.5.
+# Resampling: CPU seconds for 100,000 rows after SMOTE, a fifth of them positive before it, and the power of their
+# number that they grow with. Fitted at 30,000, 100,000 and 300,000 rows of the Lending Club sample: by blocks, of 42
+# features, with `python -m benchmarks resample --law`; by scikit-learn's tree, of 8 and of 15 features, from the
+# seconds that it takes for 3,000 of the rows.
 _BLOCKS_S: dict[Sampler, float] = {"smote": 0.75, "smote_tomek": 1.25}
 _BLOCKS_POWER = 1.6
-# Where scikit-learn has to compare all pairs, or asks a tree: of as many rows.
 _PAIRS_S: dict[Sampler, float] = {"smote": 0.6, "smote_tomek": 28.0}
+_TREE_S: dict[Sampler, float] = {"smote": 2.0, "smote_tomek": 80.0}  # of 15 features; of one less it takes a third less
+_TREE_POWER, _TREE_FEATURE = 1.8, 1.47
 
 
 @dataclass(frozen=True)
@@ -197,17 +199,21 @@ def _search_cost(
 
 
 def resampling_cost(sampler: Sampler, rows: float, features: int) -> float:
-    """Return what a sampler does to a fold in CPU seconds, without what it starts from.
+    """Return what a sampler's own step takes on a fold, in CPU seconds.
+
+    What it takes where rows repeat so often that all pairs have to be compared, their number does not tell.
 
     Parameters
     ----------
     rows : float
         After resampling.
     """
-    hundred_thousands = rows / 100_000
+    size = rows / 100_000
+    if features <= TREE:
+        return _TREE_S.get(sampler, 0.0) * math.pow(size, _TREE_POWER) * math.pow(_TREE_FEATURE, features - TREE)
     if certain(int(rows), features):
-        return _BLOCKS_S.get(sampler, 0.0) * math.pow(hundred_thousands, _BLOCKS_POWER) * features / 42
-    return _PAIRS_S.get(sampler, 0.0) * hundred_thousands**2 * features / 42
+        return _BLOCKS_S.get(sampler, 0.0) * math.pow(size, _BLOCKS_POWER) * features / 42
+    return _PAIRS_S.get(sampler, 0.0) * size**2 * features / 42
 
 
 def relative_cost(model: ModelName, candidate: Candidate, sampler: Sampler) -> float:

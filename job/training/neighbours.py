@@ -26,7 +26,7 @@ MANY = 512  # with more features than that turning the rows to their principal a
 LEAD = 6  # principal axes that blocks are cut along, and that boxes are made of
 BLOCK = 512  # rows
 CHUNK = 4096  # rows that are compared with one block after the other
-MOST_PAIRS = 64  # for each row: where more are left, rows repeat too often
+MOST_PAIRS = 64 * CHUNK  # of so many rows: where more are left, rows repeat too often
 _GROUPS = 32
 _FAR = 1e30
 _TINY = 1e-35  # what float32 loses where squares vanish; the largest coordinate is about 1
@@ -276,7 +276,7 @@ class _Rows:
             product = self._product(xp.take(asking.left, rows, axis=0), block)
             flat = _host(xp.nonzero(xp.reshape(product <= xp.take(edge, rows), (-1,)))[0])
             count += len(flat)
-            if count > MOST_PAIRS * len(places):
+            if count > MOST_PAIRS:
                 raise Uncertain
             found.append((_host(rows)[flat % product.shape[1]], flat // product.shape[1] + self.starts[block]))
         at, there = (np.concatenate(each) for each in zip(*found, strict=True))
