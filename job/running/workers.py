@@ -158,24 +158,28 @@ class WorkerPool:
         if alone:
             self._end()
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
-            self._hand_out(waiting, 1 if alone else self._count)
+            begun = self._give(waiting, 1 if alone else self._count)
             self._deal_cores()
+            for worker in begun:
+                self._hand(worker)
             yield from self._events(_POLL_S)
             yield None
         if stopped():
             yield from self._events(0)
 
-    def _hand_out(self, waiting: deque[Any], count: int) -> None:
-        """Hand tasks to idle workers, of which up to `count` are started, as far as the memory goes."""
+    def _give(self, waiting: deque[Any], count: int) -> list[_Worker]:
+        """Give tasks to idle workers, of which up to `count` are started, as far as the memory goes."""
+        begun = []
         while waiting:
             running = [self._memory(worker.task) for worker in self._workers if worker.task is not None]
             place = next_that_fits(map(self._memory, waiting), running, self._room)
             worker = None if place is None else self._idle(count)
             if place is None or worker is None:
-                return
-            task = waiting[place]
+                break
+            worker.task = waiting[place]
             del waiting[place]
-            self._hand(worker, task)
+            begun.append(worker)
+        return begun
 
     def _idle(self, count: int) -> _Worker | None:
         """Return a worker that has nothing to do, started where there are fewer than `count`."""
@@ -228,10 +232,9 @@ class WorkerPool:
         theirs.close()  # so that the worker's death closes the pipe
         return _Worker(process, ours, threads)
 
-    def _hand(self, worker: _Worker, task: Any) -> None:
-        worker.task = task
+    def _hand(self, worker: _Worker) -> None:
         try:
-            worker.pipe.send(task)
+            worker.pipe.send(worker.task)
         except OSError:  # it died; _receive finds out
             return
 
