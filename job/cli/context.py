@@ -60,7 +60,7 @@ def begin(use_gpu: bool = False) -> tuple[Context, Device]:
     from importlib.metadata import version
 
     from job.arrays import require_device
-    from job.executions.identity import versions
+    from job.executions.versions import versions
 
     context = open_context()
     device = require_device(use_gpu or context.settings.use_gpu)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from job.data.conversion import to_numpy
 from job.data.datasets.dataset import DerivedFile
 from job.data.raw.keys import Repeats
 from job.errors import shown
@@ -114,8 +115,8 @@ def _codes(piece: Any, pieces: Sequence[Any]) -> Any:
     """Return a column of names as numbers that are equal where the names are, missing as NaN."""
     places = {value: i for i, value in enumerate(sorted({v for one in pieces for v in one.dictionary.to_pylist()}))}
     codes = np.array([places[value] for value in piece.dictionary.to_pylist()] or [0], np.float64)
-    found = codes[piece.indices.fill_null(0).to_numpy(zero_copy_only=False)]
-    found[piece.is_null().to_numpy(zero_copy_only=False)] = np.nan
+    found = codes[to_numpy(piece.indices.fill_null(0))]
+    found[to_numpy(piece.is_null())] = np.nan
     return found
 
 

@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 from job import bounds
 from job.catalogue import DATASET_IDS
 from job.console import Console
+from job.data.conversion import to_arrow
 from job.data.datasets.dataset import DerivedFile
 from job.data.datasets.registry import dataset, source_of
 from job.data.findings import findings, key_findings
@@ -168,12 +169,16 @@ def _write(store: Store, name: str, derived: DerivedFile, info: ProcessedInfo) -
             (features_key(name), derived.features),
             (interim_key(name), derived.interim),
         ):
-            stretches = {column: [pa.array(values) for values in parts] for column, parts in columns.items()}
+            stretches = {column: [_as_arrow(values) for values in parts] for column, parts in columns.items()}
             table = pa.table({column: pa.chunked_array(parts) for column, parts in stretches.items()})
             table = table.unify_dictionaries()
             file = staged.enter_context(store.writer(key))
             pq.write_table(table.replace_schema_metadata(metadata), file, **_encodings(table))
             file.flush()
+
+
+def _as_arrow(values: Any) -> Any:
+    return to_arrow(values) if isinstance(values, np.ndarray) else values
 
 
 def _encodings(table: Any) -> dict[str, Any]:

@@ -5,38 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any
 
 from job.arrays import Device
 from job.errors import ExecutionMismatch
+from job.executions.versions import versions
 from job.planning.spec import Spec
 from job.training.kernels import other_blas_kernels
 
 # Raised whenever the protocol changes in a way that changes results.
 PROTOCOL_VERSION = 1
-_PACKAGES = {
-    "numpy": ("numpy",),
-    "scikit-learn": ("scikit-learn",),
-    "imbalanced-learn": ("imbalanced-learn",),
-    "lightgbm": ("lightgbm",),
-    "xgboost": ("xgboost", "xgboost-cpu"),
-}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions that results depend on, by the packages' common names."""
-    found = {}
-    for name, distributions in _PACKAGES.items():
-        for distribution in distributions:
-            try:
-                found[name] = metadata.version(distribution)
-                break
-            except metadata.PackageNotFoundError:
-                continue
-        else:
-            found[name] = "missing"
-    return found
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from pyarrow import csv as pa_csv
 from job import bounds
 from job.data.raw.columns import Cells, Odd, parts_of
 from job.data.raw.parser import Layout, Parser, WrongRow
+from job.data.raw.source import Utf8, as_utf8
 from job.settings import available_processors
 
 BLOCK_BYTES = 1 << 20  # what stays in a processor's cache while it is parsed
@@ -48,7 +49,7 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
         for block in _whole_rows(file, parser.last_row):
             if len(waiting) > threads:  # so that no more than a few blocks are held at once
                 yield waiting.popleft().result()
-            waiting.append(pool.submit(parser.block, block))
+            waiting.append(pool.submit(lambda data: parser.block(as_utf8(data)), block))
         while waiting:
             yield waiting.popleft().result()
 
@@ -73,7 +74,7 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
     parser = Parser(layout)
     parts: list[Cells] = []
     try:
-        batches = pa_csv.open_csv(file, *parser.options(bounds.LINE_BYTES, fast=False))
+        batches = pa_csv.open_csv(Utf8(file), *parser.options(bounds.LINE_BYTES, fast=False))
         parts = parts_of(map(parser.careful, batches), tuple(layout.numbers), tuple(layout.texts))
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.data.conversion import to_arrow, to_numpy, to_strings
 from job.data.raw.columns import LARGEST_NUMBER
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
 from job.data.raw.missing import MISSING
@@ -39,15 +40,15 @@ def numbers(raw: RawTable, column: str) -> Array:
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     """Convert cells that are not all plain; `first` is the row of the first of them."""
-    missing = pc.is_in(cells, pa.array(MISSING))
-    known = pc.if_else(missing, pa.scalar(None, pa.string()), cells)
+    missing = pc.is_in(cells, to_strings(MISSING))
+    known = pc.if_else(missing, pa.nulls(1, pa.string())[0], cells)
     if pc.any(pc.ends_with(known, "%")).as_py():
         known = pc.replace_substring_regex(known, _PERCENT, "")
     try:
-        values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+        values: Array = to_numpy(pc.cast(known, pa.float64()))
     except pa.ArrowInvalid:
         values = _one_by_one(raw, column, cells, known, first)
-    wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~missing.to_numpy(zero_copy_only=False)
+    wrong = ~(np.abs(values) <= LARGEST_NUMBER) & ~to_numpy(missing)
     if wrong.any():
         at = int(wrong.argmax())
         beyond = f": it is beyond {LARGEST_NUMBER:g}" if np.isfinite(values[at]) else ""
@@ -82,8 +83,8 @@ class Categories:
 
     def texts(self) -> Any:
         """Return the column as a pyarrow dictionary array of strings, missing as null."""
-        codes = pa.array(self.codes, mask=self.codes < 0)
-        return pa.DictionaryArray.from_arrays(codes, pa.array(self.values, pa.string()))
+        codes = to_arrow(self.codes, self.codes < 0)
+        return pa.DictionaryArray.from_arrays(codes, to_strings(self.values))
 
     def counts(self) -> dict[str | None, int]:
         """Return how often each value occurs, missing as None."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job import bounds
+from job.data.conversion import to_arrow, to_numpy, to_strings
 from job.metrics import Array
 
 # No larger number can be used: the squares of ten million of them sum up to 1e37, and float32 ends at 3.4e38. What is
@@ -55,7 +56,7 @@ class Texts:
 
     def strings(self) -> Any:
         """Return the cells as a pyarrow string array."""
-        return pa.array(self.values, pa.string()).take(pa.array(self.codes))
+        return to_strings(self.values).take(to_arrow(self.codes))
 
 
 # A stretch of a number's column: a float64 ndarray, missing as NaN; or pyarrow strings where some cells are not plain.
@@ -99,7 +100,7 @@ def _selected(pieces: Sequence[NumberPiece], keep: Array) -> list[NumberPiece]:
     ends = np.cumsum([len(piece) for piece in pieces])
     wanted = [keep[end - len(piece) : end] for piece, end in zip(pieces, ends, strict=True)]
     return [
-        piece[some] if isinstance(piece, np.ndarray) else piece.filter(pa.array(some))
+        piece[some] if isinstance(piece, np.ndarray) else piece.filter(to_arrow(some))
         for piece, some in zip(pieces, wanted, strict=True)
     ]
 
@@ -140,10 +141,11 @@ def _text_bytes(batch: Any) -> int:
     """Return how many bytes of a block are kept as text."""
     total = 0
     for column in batch.columns:
-        values = column.dictionary if pa.types.is_dictionary(column.type) else column
-        if not pa.types.is_string(values.type):
+        if isinstance(column, pa.DoubleArray):
             continue
-        if (pc.max(pc.binary_length(values)).as_py() or 0) > bounds.CELL_BYTES:
+        values = column.dictionary if isinstance(column, pa.DictionaryArray) else column
+        # All together are rarely longer than one may be, and then none needs to be looked at.
+        if values.nbytes > bounds.CELL_BYTES and (pc.max(pc.binary_length(values)).as_py() or 0) > bounds.CELL_BYTES:
             raise TooMuch(f"a cell of more than {bounds.CELL_BYTES:,} bytes in a needed column")
         total += values.nbytes
     return total
@@ -159,10 +161,9 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
     names = {}
     for i, name in enumerate(texts, len(numbers)):
         chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
-        chunks = chunks.unify_dictionaries().chunks
-        codes = np.concatenate([chunk.indices.to_numpy() for chunk in chunks])
-        values = chunks[0].dictionary.to_pylist()
-        names[name] = Texts(codes, tuple("" if value == END else value.strip() for value in values))
+        joined = chunks.unify_dictionaries().combine_chunks()
+        values = joined.dictionary.to_pylist()
+        names[name] = Texts(to_numpy(joined.indices), tuple("" if value == END else value.strip() for value in values))
     place = len(numbers) + len(texts)
     has_key = batches[0].num_columns > place
     key = [_piece(kind, list(pieces)) for kind, pieces in stretches(place)] if has_key else []
@@ -170,19 +171,15 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
 
 
 def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
-    if kind != pa.float64():
-        return pa.chunked_array(pieces, kind).combine_chunks()
-    return np.concatenate([piece.to_numpy(zero_copy_only=False) for piece in pieces])
+    joined = pa.chunked_array(pieces, kind).combine_chunks()
+    return to_numpy(joined) if kind == pa.float64() else joined
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
+    joined = pa.chunked_array(pieces, kind).combine_chunks()
     if kind != pa.float64():
-        return pa.chunked_array(pieces, kind).combine_chunks()
-    numbers = np.empty(sum(map(len, pieces)))
-    start = missing = 0
-    for piece in pieces:
-        numbers[start : start + len(piece)] = piece.to_numpy(zero_copy_only=False)
-        start, missing = start + len(piece), missing + piece.null_count
+        return joined
+    numbers, missing = to_numpy(joined), joined.null_count
     # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
     strange = np.count_nonzero(np.isnan(numbers)) != missing
     largest = max(-np.fmin.reduce(numbers, initial=0.0), np.fmax.reduce(numbers, initial=0.0))

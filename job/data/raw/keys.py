@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from job.data.conversion import to_numpy, to_strings
 from job.data.raw.cells import numbers
 from job.data.raw.columns import NumberPiece
 from job.data.raw.missing import MISSING, is_missing
@@ -88,16 +89,16 @@ def _comparable(pieces: Sequence[NumberPiece]) -> Array:
         return np.concatenate(plain)
     texts = pa.chunked_array([_as_texts(piece) for piece in pieces], pa.string())
     codes = texts.dictionary_encode().combine_chunks().indices
-    values: Array = pc.cast(codes, pa.float64()).to_numpy(zero_copy_only=False)
+    values: Array = to_numpy(pc.cast(codes, pa.float64()))
     return values
 
 
 def _as_numbers(piece: NumberPiece) -> Array | None:
     if isinstance(piece, np.ndarray):
         return piece
-    known = pc.if_else(pc.is_in(piece, pa.array(MISSING)), pa.scalar(None, pa.string()), piece)
+    known = pc.if_else(pc.is_in(piece, to_strings(MISSING)), pa.nulls(1, pa.string())[0], piece)
     try:
-        values: Array = pc.cast(known, pa.float64()).to_numpy(zero_copy_only=False).astype(np.float64)
+        values: Array = to_numpy(pc.cast(known, pa.float64()))
     except pa.ArrowInvalid:
         return None
     return None if (np.abs(values) >= WHOLE_NUMBERS).any() else values
@@ -106,7 +107,7 @@ def _as_numbers(piece: NumberPiece) -> Array | None:
 def _as_texts(piece: NumberPiece) -> pa.Array:
     if isinstance(piece, np.ndarray):
         return pa.array([None if np.isnan(value) else f"{value:.17g}" for value in piece], pa.string())
-    known = pc.if_else(pc.is_in(piece, pa.array(MISSING)), pa.scalar(None, pa.string()), piece)
+    known = pc.if_else(pc.is_in(piece, to_strings(MISSING)), pa.nulls(1, pa.string())[0], piece)
     return pc.replace_substring_regex(known, r"^([0-9]+)\.0*$", r"\1")
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
+from job.data.conversion import to_numpy, to_strings
 from job.data.raw.between import Between
 from job.data.raw.columns import END, Odd
 from job.data.raw.missing import MISSING, is_missing
@@ -71,7 +72,11 @@ class Parser:
             pa_csv.ReadOptions(column_names=self._names, block_size=block_bytes, use_threads=False),
             pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._on_wrong_width),
             pa_csv.ConvertOptions(
-                include_columns=list(types), column_types=types, strings_can_be_null=False, null_values=MISSING
+                include_columns=list(types),
+                column_types=types,
+                check_utf8=False,
+                strings_can_be_null=False,
+                null_values=MISSING,
             ),
         )
 
@@ -115,12 +120,12 @@ class Parser:
                 raise Odd("a row does not end where it seems to end")
             if empty is not False:
                 blank = [i for i, value in enumerate(column.dictionary.to_pylist()) if is_missing(value)]
-                empty = empty & np.isin(column.indices.to_numpy(), blank) if blank else False
+                empty = empty & np.isin(to_numpy(column.indices), blank) if blank else False
         if empty is not False:
             for column in batch.columns[:numbers]:
-                empty = empty & column.is_null().to_numpy(zero_copy_only=False)
+                empty = empty & to_numpy(column.is_null())
         if self._layout.key is not None:  # the last column
-            key = batch.columns[-1].to_numpy(zero_copy_only=False)
+            key = to_numpy(batch.columns[-1])
             if max(np.fmax.reduce(key, initial=0.0), -np.fmin.reduce(key, initial=0.0)) >= WHOLE_NUMBERS:
                 return None
         return None if np.any(empty) else batch.slice(0, rows)
@@ -138,7 +143,7 @@ class Parser:
         lead = table[self._names[0]]
         if self._layout.key is not None:
             cells[_KEY] = _trimmed(table[self._names[self._layout.key]])
-        empty = self._all(lambda name: pc.is_in(cells[name], pa.array(MISSING)))
+        empty = self._all(lambda name: pc.is_in(cells[name], to_strings(MISSING)))
         if pc.any(empty).as_py():
             leads = _trimmed(lead).filter(empty).unique().to_pylist()
             if not all(is_missing(text) or self._layout.between.is_line(text) for text in leads):

@@ -6,7 +6,6 @@ second, slow pass with the standard library's reader find the line, so that the 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, NoReturn, cast
@@ -18,9 +17,10 @@ import pyarrow.compute as pc
 from job.data.raw.blocks import parse_in_order, parse_side_by_side
 from job.data.raw.columns import Cells, NumberPiece, Odd, Texts, TooMuch
 from job.data.raw.diagnosis import another_header, diagnose
+from job.data.raw.digest import digest_aside
 from job.data.raw.header import HEAD_BYTES, RawColumn, find_header
 from job.data.raw.parser import Layout, WrongRow
-from job.data.raw.source import Source, Utf8
+from job.data.raw.source import Rest, Source
 from job.errors import RawFileInvalid, shown
 from job.metrics import Array
 from job.store import Store
@@ -143,8 +143,7 @@ def _read(
     parse: Callable[[BinaryIO, Layout], list[Cells]],
 ) -> RawFile:
     """Read a file once, from its first byte to its last."""
-    digest = hashlib.sha256()
-    with source.errors(), source.open(digest.update) as file:
+    with digest_aside() as digest, source.errors(), source.open(digest.update) as file:
         head = _read_up_to(file, HEAD_BYTES)
         header = find_header(head, columns, source.where, identity)
         source = source.with_header(header)
@@ -157,7 +156,7 @@ def _read(
             header.between,
             header.key,
         )
-        rest = Utf8(head[header.offset :], file)
+        rest = Rest(head[header.offset :], file)
         try:
             parts = parse(cast("BinaryIO", rest), layout)
         except TooMuch as error:
@@ -168,7 +167,7 @@ def _read(
             diagnose(source, str(error))
         while rest.read(1 << 20):  # nothing, but for a parser that stopped early
             pass
-    if rest.replaced and any(map(_has_replaced, parts)):
+    if any(map(_has_replaced, parts)):
         diagnose(source, "a cell is not UTF-8")
     tables = [RawTable(cells, source.where, source) for cells in parts]
     return RawFile(tables, digest.hexdigest(), header.key is not None)

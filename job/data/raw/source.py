@@ -12,6 +12,9 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
+import numpy as np
+import pyarrow as pa
+
 from job import bounds
 from job.data.raw.header import Header
 from job.errors import RawFileInvalid, RawFileNotFound
@@ -159,18 +162,12 @@ class _Told(io.BufferedIOBase):
     read1 = read
 
 
-class Utf8(io.BufferedIOBase):
-    """A stream that is UTF-8 throughout: other bytes become U+FFFD, and `replaced` tells that there were some.
-
-    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
-    survive them.
-    """
+class Rest(io.BufferedIOBase):
+    """A stream of whose bytes some were read already."""
 
     def __init__(self, head: bytes, file: BinaryIO) -> None:
-        self._head = head  # what was read of the file already
+        self._head = head
         self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-        self.replaced = False
 
     def readable(self) -> bool:
         """Return True."""
@@ -179,14 +176,42 @@ class Utf8(io.BufferedIOBase):
     def read(self, size: int | None = 1 << 20, /) -> bytes:
         """Return about `size` bytes, none at the end."""
         size = 1 << 20 if size is None or size < 0 else size
+        if not self._head:
+            return self._file.read(size)
+        data, self._head = self._head[:size], self._head[size:]
+        return data
+
+
+class Utf8(io.BufferedIOBase):
+    """A stream that is UTF-8 throughout: other bytes become U+FFFD.
+
+    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
+    survive them.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def read(self, size: int | None = 1 << 20, /) -> bytes:
+        """Return about `size` bytes, none at the end."""
         while True:
-            if self._head:
-                chunk, self._head = self._head[:size], self._head[size:]
-            else:
-                chunk = self._file.read(size)
-            if chunk.isascii() and not self._decoder.getstate()[0] and chunk:
-                return chunk
-            text = self._decoder.decode(chunk, final=not chunk)
-            self.replaced = self.replaced or "\ufffd" in text
-            if text or not chunk:
+            data = self._file.read(-1 if size is None else size)
+            text = self._decoder.decode(data, final=not data)
+            if text or not data:
                 return text.encode()
+
+
+def as_utf8(data: bytes) -> bytes:
+    """Return whole lines with what is not UTF-8 as U+FFFD; those that are all UTF-8 are only looked at."""
+    ends = np.array([0, len(data)], np.int32)
+    text = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(data)])
+    try:
+        text.validate(full=True)
+    except pa.ArrowInvalid:
+        return data.decode("utf-8", "replace").encode()
+    return data

@@ -13,7 +13,8 @@ import pytest
 from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError
 from job.executions.bindings import bind, bound
 from job.executions.executions import create, create_next, current_execution, list_executions, load_execution
-from job.executions.identity import Identity, versions
+from job.executions.identity import Identity
+from job.executions.versions import versions
 from job.planning.spec import Spec
 from job.store import Store, binding_key, manifest_key
 

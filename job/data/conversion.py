@@ -1,0 +1,72 @@
+"""Between Python, NumPy and pyarrow. What pyarrow has for it imports pandas, which takes longer than many a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from job.metrics import Array
+
+_TYPES = {pa.float64(): np.float64, pa.int32(): np.int32}
+
+
+def to_numpy(values: Any) -> Array:
+    """Return a pyarrow array of numbers or truth values as ndarray of shape (n,), which may be read only.
+
+    Parameters
+    ----------
+    values : pyarrow array of float64, int32 or bool
+        Missing floats become NaN; the others have none.
+    """
+    count, start = len(values), values.offset
+    if pa.types.is_boolean(values.type):
+        return _bits(values.buffers()[1], start + count)[start:]
+    kind = np.dtype(_TYPES[values.type])
+    if not count:
+        return np.empty(0, kind)
+    known, content = values.buffers()
+    found: Array = np.frombuffer(content, kind, count, start * kind.itemsize)
+    if not values.null_count:
+        return found
+    return np.where(_bits(known, start + count)[start:], found, np.nan)
+
+
+def to_arrow(values: Array, missing: Array | None = None) -> Any:
+    """Return numbers or dates as a pyarrow array; days become date32, and NaT a missing one.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n,)
+    missing : bool ndarray of shape (n,), optional
+        Where there is no value.
+    """
+    if values.dtype.kind == "M":
+        missing = np.isnat(values)
+        kind, values = pa.date32(), values.astype("datetime64[D]").astype(np.int64).astype(np.int32)
+    elif values.dtype == np.bool_:
+        return pa.Array.from_buffers(pa.bool_(), values.size, [None, _packed(values)])
+    else:
+        kind = pa.from_numpy_dtype(values.dtype)
+    known = None if missing is None or not missing.any() else _packed(~missing)
+    return pa.Array.from_buffers(kind, values.size, [known, pa.py_buffer(np.ascontiguousarray(values))])
+
+
+def to_strings(values: Sequence[str]) -> Any:
+    """Return texts as a pyarrow string array."""
+    encoded = [value.encode() for value in values]
+    ends = np.zeros(len(encoded) + 1, np.int32)
+    np.cumsum([len(value) for value in encoded], out=ends[1:])
+    return pa.Array.from_buffers(pa.string(), len(encoded), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(encoded))])
+
+
+def _bits(buffer: Any, count: int) -> Array:
+    if not count:
+        return np.empty(0, np.bool_)
+    return np.unpackbits(np.frombuffer(buffer, np.uint8), count=count, bitorder="little").view(np.bool_)
+
+
+def _packed(values: Array) -> Any:
+    return pa.py_buffer(np.packbits(values, bitorder="little"))
