@@ -23,6 +23,9 @@ ECS_OPTIONS = (
     "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true",
 )
 
+UPDATE_MINUTES = 30
+"""How long an update of an environment lets its running jobs go on before it ends them; they are then retried."""
+
 MISFIT_SECONDS = 600
 """How long a job that can never run waits before it is cancelled: the least that Batch allows."""
 
@@ -31,7 +34,7 @@ NO_CAPACITY_SECONDS = 24 * 3600
 
 
 class Compute(Construct):
-    """Launch template, Spot and On-Demand environments, and two job queues.
+    """Launch template, Spot and On-Demand environments, and three job queues.
 
     Parameters
     ----------
@@ -45,15 +48,15 @@ class Compute(Construct):
         What the hosts pull from.
     spot_max_vcpus, on_demand_max_vcpus : int
         Limits of the environments.
-    max_job_hours : int
-        How long an update waits for running jobs.
     tags : dict
         Cost-allocation tags of instances and volumes.
 
     Attributes
     ----------
     queue : aws_cdk.aws_batch.JobQueue
-        Spot first; On-Demand where Spot has no capacity.
+        Spot first; On-Demand where Spot has no capacity, or where its limit of vCPUs is merely full.
+    spot_queue : aws_cdk.aws_batch.JobQueue
+        Spot only, for work that may wait and shall not cost more.
     on_demand_queue : aws_cdk.aws_batch.JobQueue
         On-Demand only, for work that keeps being reclaimed: the fallback of `queue` does not help there, because it is
         a matter of capacity and not of reclamation.
@@ -71,7 +74,6 @@ class Compute(Construct):
         repository: ecr.IRepository,
         spot_max_vcpus: int,
         on_demand_max_vcpus: int,
-        max_job_hours: int,
         tags: dict[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
@@ -84,12 +86,18 @@ class Compute(Construct):
                 profile=profile,
                 spot=name == "Spot",
                 max_vcpus=max_vcpus,
-                max_job_hours=max_job_hours,
             )
             for name, max_vcpus in (("Spot", spot_max_vcpus), ("OnDemand", on_demand_max_vcpus))
         )
-        self.queue = self._queue("Queue", spot, on_demand)
-        self.on_demand_queue = self._queue("OnDemandQueue", on_demand)
+        # Jobs of two queues that want the same environment: who asked for it alone comes first.
+        self.queue = self._queue("Queue", spot, on_demand, priority=1)
+        self.spot_queue = self._queue("SpotQueue", spot, priority=2)
+        self.on_demand_queue = self._queue("OnDemandQueue", on_demand, priority=3)
+
+    @property
+    def queues(self) -> tuple[batch.JobQueue, ...]:
+        """All queues."""
+        return self.queue, self.spot_queue, self.on_demand_queue
 
     def _instance_role(self, repository: ecr.IRepository) -> iam.Role:
         """Grant what an ECS host needs and no more: containers share the host's network, and so reach its role."""
@@ -171,7 +179,7 @@ class Compute(Construct):
         return template
 
     def _environment(
-        self, name: str, *, network: Network, profile: Profile, spot: bool, max_vcpus: int, max_job_hours: int
+        self, name: str, *, network: Network, profile: Profile, spot: bool, max_vcpus: int
     ) -> batch.ManagedEc2EcsComputeEnvironment:
         image = (
             batch.EcsMachineImageType.ECS_AL2023_NVIDIA
@@ -197,10 +205,11 @@ class Compute(Construct):
             ),
             minv_cpus=0,
             maxv_cpus=max_vcpus,
-            # Updates replace instances in place; running jobs get as long as a job may take.
+            # Updates replace instances in place, and running jobs get a while to end. It cannot be as long as a job may
+            # take: CloudFormation gives up on an environment whose update outlasts its own limit.
             replace_compute_environment=False,
             terminate_on_update=False,
-            update_timeout=cdk.Duration.hours(max_job_hours),
+            update_timeout=cdk.Duration.minutes(UPDATE_MINUTES),
             update_to_latest_image_version=True,
         )
         resource = cast("batch.CfnComputeEnvironment", environment.node.default_child)
@@ -214,7 +223,7 @@ class Compute(Construct):
         environment.node.add_dependency(*network.connectivity, self.instance_role.node.find_child("DefaultPolicy"))
         return environment
 
-    def _queue(self, name: str, *environments: batch.ManagedEc2EcsComputeEnvironment) -> batch.JobQueue:
+    def _queue(self, name: str, *environments: batch.ManagedEc2EcsComputeEnvironment, priority: int) -> batch.JobQueue:
         limits = {
             batch.JobStateTimeLimitActionsReason.JOB_RESOURCE_REQUIREMENT: MISFIT_SECONDS,
             batch.JobStateTimeLimitActionsReason.COMPUTE_ENVIRONMENT_MAX_RESOURCE: MISFIT_SECONDS,
@@ -223,6 +232,7 @@ class Compute(Construct):
         return batch.JobQueue(
             self,
             name,
+            priority=priority,
             compute_environments=[
                 batch.OrderedComputeEnvironment(compute_environment=environment, order=order)
                 for order, environment in enumerate(environments, start=1)

@@ -210,14 +210,16 @@ class Jobs(Construct):
 def retry_rules() -> list[batch.RetryStrategy]:
     """Return what becomes of an attempt that failed; the first rule that matches decides.
 
-    Retried: the host was taken away; the job saw the notice, saved its work and left with 143; the image could not be
-    pulled. Everything else is a failure of the program and is not repeated: that rule must be there, because Batch
-    retries what no rule matches.
+    Retried: the host was taken away; the job saw the notice, or the end of its time, saved its work and left with
+    143; its container did not start, as when the image could not be pulled; the host's agent lost it. Everything else
+    is a failure of the program and is not repeated: that rule must be there, because Batch retries what no rule
+    matches. Batch takes five rules and no more.
     """
     reason = batch.Reason
     return [
         batch.RetryStrategy.of(batch.Action.RETRY, reason.SPOT_INSTANCE_RECLAIMED),
         batch.RetryStrategy.of(batch.Action.RETRY, reason.custom(on_exit_code="143")),
-        batch.RetryStrategy.of(batch.Action.RETRY, reason.CANNOT_PULL_CONTAINER),
+        batch.RetryStrategy.of(batch.Action.RETRY, reason.custom(on_status_reason="Task failed to start")),
+        batch.RetryStrategy.of(batch.Action.RETRY, reason.custom(on_reason="AGENT")),
         batch.RetryStrategy.of(batch.Action.EXIT, reason.custom(on_reason="*")),
     ]

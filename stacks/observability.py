@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 import aws_cdk as cdk
@@ -18,6 +19,8 @@ from constructs import Construct
 
 ERRORS_METRIC = "ErrorLines"
 BUDGET_ALERTS = (("ACTUAL", 80), ("FORECASTED", 100))
+PRESENT = [{"exists": True}]
+ABSENT = [{"exists": False}]
 
 
 class Observability(Construct):
@@ -63,27 +66,55 @@ class Observability(Construct):
         self._topic_policy(with_budget=monthly_budget_usd is not None)
         if alert_email:
             self.topic.add_subscription(subscriptions.EmailSubscription(alert_email))
-        failed = self._rule(
-            "JobFailed",
-            description="A job failed for good",
-            detail_type="Batch Job State Change",
-            detail={"status": ["FAILED"], "jobQueue": queue_arns},
-            message=f"{name}: job {{name}} failed: {{reason}}",
-        )
-        blocked = self._rule(
-            "QueueBlocked",
-            description="The job at the head of a queue cannot start",
-            detail_type="Batch Job Queue Blocked",
-            detail={"jobQueue": queue_arns},
-            message=f"{name}: queue blocked by job {{name}}: {{reason}}",
-        )
+        failed = {"status": ["FAILED"], "jobQueue": queue_arns}
+        rules = {
+            "Failed jobs": self._rule(
+                "JobFailed",
+                description="A job failed for good",
+                detail_type="Batch Job State Change",
+                # Asked of what arrays' events hold: whether a field exists is answered for leaves only.
+                detail={**failed, "arrayProperties": {"size": ABSENT, "index": ABSENT}},
+                lines=(
+                    f"{name}: job {{jobName}} failed: {{statusReason}}",
+                    (
+                        "exit code {container.exitCode}, {retryStrategy.attempts} attempts allowed, "
+                        "log stream {container.logStreamName}"
+                    ),
+                ),
+            ),
+            "Failed arrays": self._rule(
+                "ArrayFailed",
+                description="An array of jobs ended, and some of its shards failed for good",
+                detail_type="Batch Job State Change",
+                detail={**failed, "arrayProperties": {"size": PRESENT, "index": ABSENT}},
+                lines=(
+                    (
+                        f"{name}: {{arrayProperties.statusSummary.FAILED}} of {{arrayProperties.size}} shards "
+                        "of {jobName} failed"
+                    ),
+                ),
+            ),
+            "Queue blocked": self._rule(
+                "QueueBlocked",
+                description="The job at the head of a queue cannot start",
+                detail_type="Batch Job Queue Blocked",
+                detail={"jobQueue": queue_arns},
+                lines=(f"{name}: queue blocked by job {{jobName}}: {{statusReason}}",),
+            ),
+        }
+        for rule in rules.values():
+            self._delivery_alarm(rule)
         errors = self._error_alarm(name=name, log_group=log_group)
-        self._dashboard(name=name, log_group=log_group, errors=errors, rules={"failed": failed, "blocked": blocked})
+        self._dashboard(name=name, log_group=log_group, errors=errors, rules=rules)
         if monthly_budget_usd is not None:
             self._budget(limit_usd=monthly_budget_usd, tag=budget_tag)
 
     def _topic_policy(self, *, with_budget: bool) -> None:
-        """Let the services that publish do so for this account, and refuse plain HTTP."""
+        """Let the services that publish do so, and refuse plain HTTP.
+
+        EventBridge publishes without a condition: topic policies that have one are said to keep it out, and what it
+        cannot deliver leaves no trace but a metric. The others publish for this account only.
+        """
         account = cdk.Stack.of(self).account
         publishers = ["events", "cloudwatch", *(["budgets"] if with_budget else [])]
         for service in publishers:
@@ -93,7 +124,7 @@ class Observability(Construct):
                     principals=[iam.ServicePrincipal(f"{service}.amazonaws.com")],
                     actions=["sns:Publish"],
                     resources=[self.topic.topic_arn],
-                    conditions={"StringEquals": {"aws:SourceAccount": account}},
+                    conditions=None if service == "events" else {"StringEquals": {"aws:SourceAccount": account}},
                 )
             )
         self.topic.add_to_resource_policy(
@@ -108,18 +139,28 @@ class Observability(Construct):
         )
 
     def _rule(
-        self, construct_id: str, *, description: str, detail_type: str, detail: Mapping[str, object], message: str
+        self,
+        construct_id: str,
+        *,
+        description: str,
+        detail_type: str,
+        detail: Mapping[str, object],
+        lines: tuple[str, ...],
     ) -> events.Rule:
+        """Tell the topic of events: `lines`, in which braces name a field of the event's detail, and a link."""
         rule = events.Rule(
             self,
             construct_id,
             description=description,
             event_pattern=events.EventPattern(source=["aws.batch"], detail_type=[detail_type], detail=dict(detail)),
         )
-        field = events.EventField.from_path
-        job_id = field("$.detail.jobId")
+
+        def field(path: str) -> str:
+            return events.EventField.from_path(f"$.detail.{path}")
+
+        job_id = field("jobId")
         region = cdk.Stack.of(self).region
-        text = message.format(name=field("$.detail.jobName"), reason=field("$.detail.statusReason"))
+        text = re.sub(r"{([\w.]+)}", lambda match: field(match[1]), "\n".join(lines))
         link = f"https://{region}.console.aws.amazon.com/batch/home?region={region}#jobs/detail/{job_id}"
         cdk.Annotations.of(rule).acknowledge_warning(
             "@aws-cdk/aws-events:ruleUnresolvedEnvironment", "The rule and its topic are in this stack."
@@ -128,6 +169,26 @@ class Observability(Construct):
         topic = sns.Topic.from_topic_arn(self, f"{construct_id}Topic", self.topic.topic_arn)
         rule.add_target(targets.SnsTopic(topic, message=events.RuleTargetInput.from_multiline_text(f"{text}\n{link}")))
         return rule
+
+    def _delivery_alarm(self, rule: events.Rule) -> None:
+        """Hear of what a rule could not deliver: CloudWatch publishes on another way than EventBridge."""
+        alarm = cloudwatch.Alarm(
+            self,
+            f"{rule.node.id}Undelivered",
+            alarm_description=f"EventBridge could not deliver an alert: {rule.node.id}",
+            metric=cloudwatch.Metric(
+                namespace="AWS/Events",
+                metric_name="FailedInvocations",
+                dimensions_map={"RuleName": rule.rule_name},
+                statistic="Sum",
+                period=cdk.Duration.minutes(5),
+            ),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.topic))
 
     def _error_alarm(self, *, name: str, log_group: logs.ILogGroup) -> cloudwatch.Metric:
         logs.MetricFilter(
@@ -176,7 +237,7 @@ class Observability(Construct):
                 period=cdk.Duration.hours(1),
                 label=label,
             )
-            for label, rule in (("Failed jobs", rules["failed"]), ("Queue blocked", rules["blocked"]))
+            for label, rule in rules.items()
         ]
         dashboard.add_widgets(
             cloudwatch.GraphWidget(

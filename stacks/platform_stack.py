@@ -83,7 +83,6 @@ class PlatformStack(cdk.Stack):
             repository=self.storage.repository,
             spot_max_vcpus=settings.spot_max_vcpus,
             on_demand_max_vcpus=settings.on_demand_max_vcpus,
-            max_job_hours=settings.max_job_hours,
             tags=tags,
         )
         self.jobs = Jobs(
@@ -105,7 +104,7 @@ class PlatformStack(cdk.Stack):
             self,
             "Observability",
             name=settings.name_prefix,
-            queue_arns=[self.compute.queue.job_queue_arn, self.compute.on_demand_queue.job_queue_arn],
+            queue_arns=[queue.job_queue_arn for queue in self.compute.queues],
             log_group=self.jobs.log_group,
             alert_email=settings.alert_email,
             monthly_budget_usd=settings.monthly_budget_usd,
@@ -159,7 +158,11 @@ class PlatformStack(cdk.Stack):
             "EcrRepoUrl": ("Image repository, for docker push", self.storage.repository.repository_uri),
             "EcrRepoName": ("Image repository's name", self.storage.repository.repository_name),
             "S3BucketName": ("Experiment bucket", self.storage.bucket.bucket_name),
-            "JobQueueName": ("Spot first, On-Demand where Spot has no capacity", self.compute.queue.job_queue_name),
+            "JobQueueName": (
+                "Spot first, On-Demand where Spot has no capacity or its limit is full",
+                self.compute.queue.job_queue_name,
+            ),
+            "SpotJobQueueName": ("Spot only, for work that may wait", self.compute.spot_queue.job_queue_name),
             "OnDemandJobQueueName": (
                 "On-Demand only, for work that keeps being reclaimed",
                 self.compute.on_demand_queue.job_queue_name,

@@ -170,7 +170,8 @@ def check_mode(account: Account, *, gpu: bool, size: int, tag: str) -> None:
             ] == [
                 ("retry", "Host EC2*"),
                 ("retry", "143"),
-                ("retry", "CannotPullContainerError:*"),
+                ("retry", "Task failed to start"),
+                ("retry", "AGENT"),
                 ("exit", "*"),
             ]
     assert account.outputs()["UseGpu"] == ("true" if gpu else "false")
@@ -184,7 +185,11 @@ def check_what_lies_around(account: Account) -> None:
         for name, q in account.queues().items()
     }
     arns = [spot["computeEnvironmentArn"], on_demand["computeEnvironmentArn"]]
-    assert orders == {outputs["JobQueueName"]: arns, outputs["OnDemandJobQueueName"]: arns[1:]}
+    assert orders == {
+        outputs["JobQueueName"]: arns,
+        outputs["SpotJobQueueName"]: arns[:1],
+        outputs["OnDemandJobQueueName"]: arns[1:],
+    }
     assert {queue["state"] for queue in account.queues().values()} == {"ENABLED"}
     ec2 = account.emulator.client("ec2")
     (group_id,) = spot["computeResources"]["securityGroupIds"]
@@ -209,7 +214,7 @@ def check_what_lies_around(account: Account) -> None:
     }
     rules = account.emulator.client("events").list_rules()["Rules"]
     kinds = sorted(json.loads(rule["EventPattern"])["detail-type"][0] for rule in rules)
-    assert kinds == ["Batch Job Queue Blocked", "Batch Job State Change"]
+    assert kinds == ["Batch Job Queue Blocked", "Batch Job State Change", "Batch Job State Change"]
     for dataset, arn in json.loads(outputs["JobDefinitionArns"]).items():
         name = json.loads(outputs["JobDefinitionNames"])[dataset]
         assert account.definitions()[name][-1]["jobDefinitionArn"] == arn

@@ -53,7 +53,7 @@ def test_both_environments_scale_to_zero(either: Synthesized) -> None:
 def test_environments_update_in_place_and_wait_for_running_jobs(either: Synthesized) -> None:
     for environment in environments(either):
         assert environment["ReplaceComputeEnvironment"] is False
-        assert environment["UpdatePolicy"] == {"JobExecutionTimeoutMinutes": 24 * 60, "TerminateJobsOnUpdate": False}
+        assert environment["UpdatePolicy"] == {"JobExecutionTimeoutMinutes": 30, "TerminateJobsOnUpdate": False}
         assert environment["ComputeResources"]["UpdateToLatestImageVersion"] is True
         # A service role of ours would make updates replace the environment.
         assert "ServiceRole" not in environment
@@ -61,10 +61,10 @@ def test_environments_update_in_place_and_wait_for_running_jobs(either: Synthesi
 
 
 @pytest.mark.parametrize("hours", [1, 120])
-def test_an_update_waits_as_long_as_a_job_may_run(hours: int) -> None:
+def test_an_update_waits_half_an_hour_however_long_a_job_may_run(hours: int) -> None:
     synthesized = synthesize(maxJobHours=hours)
     for environment in environments(synthesized):
-        assert environment["UpdatePolicy"]["JobExecutionTimeoutMinutes"] == hours * 60 <= 7200
+        assert environment["UpdatePolicy"] == {"JobExecutionTimeoutMinutes": 30, "TerminateJobsOnUpdate": False}
     for definition in synthesized.of("AWS::Batch::JobDefinition").values():
         assert definition["Timeout"] == {"AttemptDurationSeconds": hours * 3600}
 
@@ -159,16 +159,19 @@ def arn(synthesized: Synthesized, containing: str) -> dict[str, Any]:
     }
 
 
-def test_the_queue_tries_spot_first_and_the_other_queue_is_on_demand_only(either: Synthesized) -> None:
+def test_one_queue_tries_spot_first_one_is_spot_only_and_one_on_demand_only(either: Synthesized) -> None:
     queues = either.of("AWS::Batch::JobQueue")
     orders = {
         name: [entry["ComputeEnvironment"] for entry in sorted(q["ComputeEnvironmentOrder"], key=lambda e: e["Order"])]
         for name, q in queues.items()
     }
-    both = [arn(either, "ComputeSpot"), arn(either, "ComputeOnDemand")]
-    assert orders[either.logical_id("AWS::Batch::JobQueue", "ComputeQueue")] == both
-    assert orders[either.logical_id("AWS::Batch::JobQueue", "ComputeOnDemandQueue")] == both[1:]
-    assert len(queues) == 2
+    spot, on_demand = arn(either, "ComputeSpot"), arn(either, "ComputeOnDemand")
+    expected = {"ComputeQueue": ([spot, on_demand], 1), "ComputeSpotQueue": ([spot], 2)}
+    expected["ComputeOnDemandQueue"] = ([on_demand], 3)
+    for containing, (order, priority) in expected.items():
+        name = either.logical_id("AWS::Batch::JobQueue", containing)
+        assert (orders[name], queues[name]["Priority"]) == (order, priority)
+    assert len(queues) == 3
 
 
 def test_a_misfit_is_cancelled_soon_and_lack_of_capacity_never_before_a_day(either: Synthesized) -> None:

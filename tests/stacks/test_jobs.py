@@ -105,18 +105,20 @@ def test_what_a_job_reserves_follows_the_settings() -> None:
     assert (environment(training)["LDP_N_JOBS"], environment(data)["LDP_N_JOBS"]) == ("8", "4")
 
 
-def test_host_loss_an_orderly_exit_and_pull_faults_are_retried_and_nothing_else(either: Synthesized) -> None:
+def test_host_loss_an_orderly_exit_and_failed_starts_are_retried_and_nothing_else(either: Synthesized) -> None:
     for properties in definitions(either).values():
         assert properties["RetryStrategy"] == {
             "Attempts": 3,
             "EvaluateOnExit": [
                 {"Action": "RETRY", "OnStatusReason": "Host EC2*"},
                 {"Action": "RETRY", "OnExitCode": "143"},
-                {"Action": "RETRY", "OnReason": "CannotPullContainerError:*"},
+                {"Action": "RETRY", "OnStatusReason": "Task failed to start"},
+                {"Action": "RETRY", "OnReason": "AGENT"},
                 # Last: Batch retries whatever no rule matches.
                 {"Action": "EXIT", "OnReason": "*"},
             ],
         }
+        assert len(properties["RetryStrategy"]["EvaluateOnExit"]) == 5, "Batch takes no more"
 
 
 @pytest.mark.parametrize("attempts", [1, 10])

@@ -27,25 +27,35 @@ def filled(template: str, paths: dict[str, str], event: dict[str, Any]) -> str:
     return "\n".join(json.loads(line) for line in re.sub(r"<([^>]+)>", value, template).split("\n"))
 
 
+EXIT = "exit code 1, 3 attempts allowed, log stream cards/default/0b"
+ABSENT, PRESENT = [{"exists": False}], [{"exists": True}]
+
+
 @pytest.mark.parametrize(
-    ("rule", "detail_type", "detail", "first_line"),
+    ("rule", "detail_type", "detail", "lines"),
     [
         (
             "JobFailed",
             "Batch Job State Change",
-            {"status": ["FAILED"]},
-            "loan-default-prediction: job cards-1 failed: Essential container in task exited",
+            {"status": ["FAILED"], "arrayProperties": {"size": ABSENT, "index": ABSENT}},
+            ["loan-default-prediction: job cards-1 failed: Essential container in task exited", EXIT],
+        ),
+        (
+            "ArrayFailed",
+            "Batch Job State Change",
+            {"status": ["FAILED"], "arrayProperties": {"size": PRESENT, "index": ABSENT}},
+            ["loan-default-prediction: 2 of 8 shards of cards-1 failed"],
         ),
         (
             "QueueBlocked",
             "Batch Job Queue Blocked",
             {},
-            "loan-default-prediction: queue blocked by job cards-1: Essential container in task exited",
+            ["loan-default-prediction: queue blocked by job cards-1: Essential container in task exited"],
         ),
     ],
 )
-def test_a_failed_job_and_a_blocked_queue_are_told_with_name_reason_and_link(
-    either: Synthesized, rule: str, detail_type: str, detail: dict[str, Any], first_line: str
+def test_failed_jobs_failed_arrays_and_blocked_queues_are_told_with_what_is_known_and_a_link(
+    either: Synthesized, rule: str, detail_type: str, detail: dict[str, Any], lines: list[str]
 ) -> None:
     properties = either.named("AWS::Events::Rule", rule)
     assert properties["EventPattern"] == {
@@ -56,14 +66,73 @@ def test_a_failed_job_and_a_blocked_queue_are_told_with_name_reason_and_link(
     assert properties["State"] == "ENABLED"
     (target,) = properties["Targets"]
     assert target["Arn"] == {"Ref": either.logical_id("AWS::SNS::Topic")}
+    assert "RoleArn" not in target
     transformer = target["InputTransformer"]
-    reason = "Essential container in task exited"
-    event = {"detail": {"jobName": "cards-1", "statusReason": reason, "jobId": "0b-1"}}
+    event = {
+        "detail": {
+            "jobName": "cards-1",
+            "statusReason": "Essential container in task exited",
+            "jobId": "0b-1",
+            "retryStrategy": {"attempts": 3},
+            "container": {"exitCode": 1, "logStreamName": "cards/default/0b"},
+            "arrayProperties": {"size": 8, "statusSummary": {"FAILED": 2}},
+        }
+    }
     message = filled(transformer["InputTemplate"], transformer["InputPathsMap"], event)
     assert message.split("\n") == [
-        first_line,
+        *lines,
         "https://us-east-1.console.aws.amazon.com/batch/home?region=us-east-1#jobs/detail/0b-1",
     ]
+
+
+def matches(pattern: Any, event: Any) -> bool:
+    """Say whether EventBridge lets an event through: of a field that is no leaf, nothing is known to exist."""
+    if isinstance(pattern, dict):
+        return all(
+            matches(wanted, event.get(key) if isinstance(event, dict) else None) for key, wanted in pattern.items()
+        )
+    leaf = None if isinstance(event, dict) else event
+    return any(
+        (leaf is not None) == one["exists"] if isinstance(one, dict) and "exists" in one else leaf == one
+        for one in pattern
+    )
+
+
+@pytest.mark.parametrize(
+    ("array", "heard_by"),
+    [
+        ({}, ["JobFailed"]),
+        ({"arrayProperties": {}}, ["JobFailed"]),
+        ({"arrayProperties": {"size": 8, "statusSummary": {"FAILED": 2}}}, ["ArrayFailed"]),
+        ({"arrayProperties": {"index": 3}}, []),
+    ],
+    ids=["job", "job with empty properties", "array", "shard"],
+)
+def test_an_ordinary_job_and_an_array_are_told_once_and_a_shard_is_not(
+    cpu: Synthesized, array: dict[str, Any], heard_by: list[str]
+) -> None:
+    rules = {"JobFailed", "ArrayFailed"}
+    heard = []
+    for rule in sorted(rules):
+        pattern = dict(cpu.named("AWS::Events::Rule", rule)["EventPattern"]["detail"])
+        assert pattern.pop("jobQueue") == queue_arns(cpu)
+        heard += [rule] if matches(pattern, {"status": "FAILED", **array}) else []
+        assert not matches(pattern, {"status": "SUCCEEDED", **array})
+    assert heard == heard_by
+
+
+def test_what_eventbridge_could_not_deliver_raises_an_alarm_for_each_rule(either: Synthesized) -> None:
+    alarms = [one for one in either.of("AWS::CloudWatch::Alarm").values() if one["MetricName"] == "FailedInvocations"]
+    watched = []
+    for alarm in alarms:
+        assert (alarm["Namespace"], alarm["Statistic"], alarm["Threshold"]) == ("AWS/Events", "Sum", 1)
+        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        assert alarm["TreatMissingData"] == "notBreaching"
+        assert alarm["AlarmActions"] == [{"Ref": either.logical_id("AWS::SNS::Topic")}]
+        (dimension,) = alarm["Dimensions"]
+        assert dimension["Name"] == "RuleName"
+        watched.append(dimension["Value"]["Ref"])
+    assert sorted(watched) == sorted(either.of("AWS::Events::Rule"))
 
 
 @pytest.mark.parametrize(("context", "budgets"), [({}, []), ({"monthlyBudgetUsd": 20}, ["budgets.amazonaws.com"])])
@@ -82,6 +151,9 @@ def test_services_of_this_account_may_publish_and_plain_http_is_refused(
     ]
     for statement in allow:
         assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Allow", "sns:Publish", topic)
+    events, *others = allow
+    assert "Condition" not in events, "conditions are said to keep EventBridge out"
+    for statement in others:
         assert statement["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
     assert (deny["Effect"], deny["Action"], deny["Resource"]) == ("Deny", "sns:Publish", topic)
     assert deny["Principal"] == {"AWS": "*"}
@@ -107,7 +179,7 @@ def test_a_log_line_of_level_error_raises_the_alarm(either: Synthesized) -> None
     assert filter_["FilterPattern"] == '{ ($.level = "error") || ($.level = "ERROR") }'
     assert filter_["LogGroupName"] == {"Ref": either.logical_id("AWS::Logs::LogGroup")}
     (transformation,) = filter_["MetricTransformations"]
-    alarm = either.only("AWS::CloudWatch::Alarm")
+    alarm = either.named("AWS::CloudWatch::Alarm", "ErrorAlarm")
     assert (alarm["Namespace"], alarm["MetricName"]) == (
         transformation["MetricNamespace"],
         transformation["MetricName"],

@@ -80,6 +80,7 @@ def test_the_outputs_are_the_published_ones_and_what_submission_needs(either: Sy
     }
     ours = {
         "OnDemandJobQueueName",
+        "SpotJobQueueName",
         "EcrRepoName",
         "ImageTag",
         "LogGroupName",
