@@ -102,12 +102,13 @@ diff: setup-infra ## Show what apply would change (GPU=true)
 
 .PHONY: apply
 apply: setup-infra ## Create or update the stack (GPU=true switches the mode; YES=true asks nothing)
-	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) deploy $(VALUES) $$keep $(if $(filter true,$(YES)),--require-approval never) $(ARGS)
+	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) synth --quiet $(VALUES) $$keep; more=$$($(PLATFORM) before-apply $(VALUES) $(if $(filter true,$(YES)),--yes)); $(CDK) deploy --app cdk.out $(VALUES) $$keep $$more $(if $(filter true,$(YES)),--require-approval never) $(ARGS); $(PLATFORM) after-apply $(VALUES)
 
 .PHONY: destroy
 destroy: setup-infra ## Delete the stack with all its data, except in prod (asks, unless YES=true)
 	@$(PLATFORM) teardown $(VALUES) $(if $(filter true,$(YES)),--yes)
 	$(CDK) destroy --force $(VALUES) $(ARGS)
+	@$(PLATFORM) deregister $(VALUES)
 
 .venv-checkov/.installed: requirements-checkov.txt $(VENV)/.python
 	$(PYTHON) -m venv .venv-checkov
@@ -127,7 +128,7 @@ TAG = $(BIN)/python -m stacks.images $(VALUES)
 docker-build: $(VENV)/.python ## Build the image of the jobs as ldp:cpu, or with GPU=true as ldp:gpu, and under its content tag
 	@tag=$$($(TAG)); mode=$${tag%%-*}; \
 	revision=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown); \
-	set -x; $(DOCKER) build -f Dockerfile.$$mode -t ldp:$$mode -t ldp:$$tag --build-arg REVISION=$$revision .
+	set -x; BUILDX_NO_DEFAULT_ATTESTATIONS=1 $(DOCKER) build -f Dockerfile.$$mode -t ldp:$$mode -t ldp:$$tag --build-arg REVISION=$$revision .
 
 .PHONY: docker-push
 docker-push: setup-infra ## Push the built image to the stack's repository, unless it is there (GPU=true; DIRTY=true)

@@ -153,6 +153,10 @@ class ReaderGone(OutputLost):
     """Who read standard output has gone away."""
 
 
+class OutOfTime(LdpError, TimeoutError):
+    """A run whose time was up before it had made anything that another can go on from."""
+
+
 class NoMoreProcesses(LdpError, RuntimeError):
     """The system allows no more processes or threads."""
 

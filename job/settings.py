@@ -58,6 +58,8 @@ class Settings(BaseSettings):
         How often a request to an object store is sent again before it counts as failed.
     storage_give_up_seconds : float
         For how long the storage may stay away before a run ends.
+    max_seconds : float or None
+        After how many seconds ``ldp experiment run`` stops in good order, to be resumed; None for as long as it takes.
     shard : str or None
         ``I/N``: which part of the units to run.
     log_format : {'auto', 'text', 'json'}
@@ -77,6 +79,7 @@ class Settings(BaseSettings):
     storage_retries: int = Field(default=10, ge=0, le=100)
     storage_idle_seconds: float = Field(default=30.0, gt=0, le=3600)
     storage_give_up_seconds: float = Field(default=600.0, ge=0, le=86_400)
+    max_seconds: float | None = Field(default=None, gt=0, le=10_000_000)
     shard: str | None = None
     log_format: Literal["auto", "text", "json"] = "auto"
     platform: str = Field(default="loan-default-prediction-dev", pattern=STACK_NAME)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
+from stacks.apply import Apply, agreed_at_terminal
 from stacks.bootstrap import TOOLKIT, Unbootstrap, ensure_spot_role
 from stacks.deployed import deployed_image_tag, find_stack
 from stacks.errors import OperationRefused, PlatformError, Problem
@@ -25,6 +28,9 @@ COMMANDS = {
     "state": "say whether the stack is there with its image repository: present or absent",
     "push": "push the image that this checkout builds, unless it is there",
     "teardown": "end the jobs of a stack and empty its bucket, so that cdk destroy can delete it",
+    "deregister": "deregister the job definitions of a stack that teardown prepared and that is gone",
+    "before-apply": "look at jobs, leftovers and the stack's state; print what to add to cdk deploy",
+    "after-apply": "enable queues that a teardown disabled",
     "unbootstrap": "delete what cdk bootstrap made in this account and region",
 }
 
@@ -52,34 +58,90 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+Client = Callable[[str], Any]
+
+
 def _run(options: argparse.Namespace, settings: PlatformSettings) -> None:
     def client(service: str) -> Any:
         return boto3.client(service, region_name=settings.aws_region, config=Config(retries={"mode": "standard"}))
 
-    command, yes = options.command, options.yes
-    if command == "spot-role":
-        ensure_spot_role(client("iam"), say)
-    elif command == "image-tag":
-        tag = deployed_image_tag(client("cloudformation"), client("ecr"), settings)
-        if tag:
-            say(f"-c imageTag={tag}")
-    elif command == "state":
-        # One whose first deployment failed has no outputs: deploying it again makes it anew.
-        stack = find_stack(client("cloudformation"), settings.stack_name)
-        say("present" if stack is not None and "EcrRepoName" in stack.outputs else "absent")
-    elif command == "push":
-        if not options.dirty:
-            require_committed(settings.profile.mode)
-        push = Push(client("cloudformation"), client("ecr"), docker_command(options.docker), say)
-        push.run(settings, content_tag(settings.profile.mode))
-    elif command == "teardown":
-        teardown = Teardown(cloudformation=client("cloudformation"), batch=client("batch"), s3=client("s3"), say=say)
-        if settings.removable:  # what is refused anyway is not asked for
-            confirm(settings.stack_name, "its bucket with every result in it, its images and its logs", yes=yes)
-        teardown.run(settings.stack_name, settings.environment)
-    else:
-        confirm(TOOLKIT, f"what every CDK app of this account needs in {settings.aws_region}", yes=yes)
-        Unbootstrap(cloudformation=client("cloudformation"), ecr=client("ecr"), s3=client("s3"), say=say).run()
+    HANDLERS[options.command](options, settings, client)
+
+
+def _spot_role(_options: argparse.Namespace, _settings: PlatformSettings, client: Client) -> None:
+    ensure_spot_role(client("iam"), say)
+
+
+def _image_tag(_options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    tag = deployed_image_tag(client("cloudformation"), client("ecr"), settings)
+    if tag:
+        say(f"-c imageTag={tag}")
+
+
+def _state(_options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    # One whose first deployment failed has no outputs: deploying it again makes it anew.
+    stack = find_stack(client("cloudformation"), settings.stack_name)
+    say("present" if stack is not None and "EcrRepoName" in stack.outputs else "absent")
+
+
+def _push(options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    if not options.dirty:
+        require_committed(settings.profile.mode)
+    push = Push(client("cloudformation"), client("ecr"), docker_command(options.docker), say)
+    push.run(settings, content_tag(settings.profile.mode))
+
+
+def _teardown(options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    if settings.removable:  # what is refused anyway is not asked for
+        confirm(settings.stack_name, "its bucket with every result in it, its images and its logs", yes=options.yes)
+    _a_teardown(client).run(settings.stack_name, settings.environment)
+
+
+def _deregister(_options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    _a_teardown(client).deregister(settings.stack_name)
+
+
+def _a_teardown(client: Client) -> Teardown:
+    return Teardown(cloudformation=client("cloudformation"), batch=client("batch"), s3=client("s3"), say=say)
+
+
+def _before_apply(options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    template = json.loads((Path("cdk.out") / f"{settings.stack_name}.template.json").read_text(encoding="utf-8"))
+    say(" ".join(_an_apply(options, client).before(settings, template)))
+
+
+def _after_apply(options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    _an_apply(options, client).after(settings)
+
+
+def _an_apply(options: argparse.Namespace, client: Client) -> Apply:
+    return Apply(
+        cloudformation=client("cloudformation"),
+        batch=client("batch"),
+        s3=client("s3"),
+        ecr=client("ecr"),
+        logs=client("logs"),
+        say=whisper,
+        agreed=(lambda _: True) if options.yes else agreed_at_terminal,
+    )
+
+
+def _unbootstrap(options: argparse.Namespace, settings: PlatformSettings, client: Client) -> None:
+    confirm(TOOLKIT, f"what every CDK app of this account needs in {settings.aws_region}", yes=options.yes)
+    Unbootstrap(cloudformation=client("cloudformation"), ecr=client("ecr"), s3=client("s3"), say=say).run()
+
+
+HANDLERS: dict[str, Callable[[argparse.Namespace, PlatformSettings, Client], None]] = {
+    "spot-role": _spot_role,
+    "image-tag": _image_tag,
+    "state": _state,
+    "push": _push,
+    "teardown": _teardown,
+    "deregister": _deregister,
+    "before-apply": _before_apply,
+    "after-apply": _after_apply,
+    "unbootstrap": _unbootstrap,
+}
 
 
 def confirm(stack_name: str, what: str, *, yes: bool) -> None:
@@ -108,6 +170,12 @@ def say(line: str) -> None:
     """Write one line to the standard output."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
+
+
+def whisper(line: str) -> None:
+    """Write one line to the standard error: what is on the standard output is read by make."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import Any
 
 from stacks.deployed import find_stack
 from stacks.errors import OperationRefused, Problem
-from stacks.teardown import Say, Teardown
+from stacks.teardown import Say, empty_bucket
 
 TOOLKIT = "CDKToolkit"
 QUALIFIER = "hnb659fds"
@@ -84,10 +84,9 @@ class Unbootstrap:
                     )
                 ],
             )
-        teardown = Teardown(cloudformation=self.cloudformation, batch=None, s3=self.s3, say=self.say)
         buckets = stack.of("AWS::S3::Bucket")
         for bucket in buckets:
-            teardown.empty_bucket(bucket)
+            empty_bucket(self.s3, bucket, self.say)
         for repository in stack.of("AWS::ECR::Repository"):
             self._empty_repository(repository)
         self.cloudformation.delete_stack(StackName=TOOLKIT)

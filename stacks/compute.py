@@ -7,12 +7,11 @@ from typing import cast
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from stacks.network import Network
-from stacks.settings import Profile
+from stacks.settings import UPDATE_MINUTES, Profile
 
 STOP_TIMEOUT_SECONDS = 110
 """What a job has between TERM and KILL: most of the two minutes that a Spot notice gives."""
@@ -21,10 +20,13 @@ ECS_CONFIG = "/etc/ecs/ecs.config"
 ECS_OPTIONS = (
     f"ECS_CONTAINER_STOP_TIMEOUT={STOP_TIMEOUT_SECONDS}s",
     "ECS_ENABLE_SPOT_INSTANCE_DRAINING=true",
+    # What a job leaves goes before the next one needs the room; images stay for it.
+    "ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m",
+    "ECS_IMAGE_PULL_BEHAVIOR=prefer-cached",
 )
 
-UPDATE_MINUTES = 30
-"""How long an update of an environment lets its running jobs go on before it ends them; they are then retried."""
+BATCH_CLUSTERS = ("AWSBatch-*", "*_Batch_*")
+"""How AWS Batch names the ECS clusters that it makes for environments, now and formerly."""
 
 MISFIT_SECONDS = 600
 """How long a job that can never run waits before it is cancelled: the least that Batch allows."""
@@ -44,8 +46,8 @@ class Compute(Construct):
         Where instances are launched.
     profile : Profile
         The mode: instance types, machine image, volume.
-    repository : aws_cdk.aws_ecr.IRepository
-        What the hosts pull from.
+    session_manager : bool
+        Whether people may open a session on the hosts with Systems Manager.
     spot_max_vcpus, on_demand_max_vcpus : int
         Limits of the environments.
     tags : dict
@@ -71,13 +73,13 @@ class Compute(Construct):
         *,
         network: Network,
         profile: Profile,
-        repository: ecr.IRepository,
+        session_manager: bool,
         spot_max_vcpus: int,
         on_demand_max_vcpus: int,
         tags: dict[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
-        self.instance_role = self._instance_role(repository)
+        self.instance_role = self._instance_role(session_manager=session_manager)
         self._launch_template = self._make_launch_template(profile=profile, tags=tags)
         spot, on_demand = (
             self._environment(
@@ -99,16 +101,26 @@ class Compute(Construct):
         """All queues."""
         return self.queue, self.spot_queue, self.on_demand_queue
 
-    def _instance_role(self, repository: ecr.IRepository) -> iam.Role:
-        """Grant what an ECS host needs and no more: containers share the host's network, and so reach its role."""
+    def _instance_role(self, *, session_manager: bool) -> iam.Role:
+        """Grant what an ECS host needs and no more: containers share the host's network, and so reach its role.
+
+        Images are pulled with the execution role of the job.
+        """
         stack = cdk.Stack.of(self)
         role = iam.Role(
             self,
             "InstanceRole",
-            description="Batch instances: register with ECS and pull the image",
+            description="Batch instances: register with ECS, report on tasks",
             assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"),
         )
         role.add_to_policy(iam.PolicyStatement(sid="FindEcs", actions=["ecs:DiscoverPollEndpoint"], resources=["*"]))
+
+        def named(kind: str, suffix: str = "") -> list[str]:
+            return [
+                stack.format_arn(service="ecs", resource=kind, resource_name=f"{cluster}{suffix}")
+                for cluster in BATCH_CLUSTERS
+            ]
+
         # Batch names its clusters itself, only once the environments exist.
         role.add_to_policy(
             iam.PolicyStatement(
@@ -120,25 +132,38 @@ class Compute(Construct):
                     "ecs:SubmitContainerStateChange",
                     "ecs:SubmitTaskStateChange",
                 ],
-                resources=[stack.format_arn(service="ecs", resource="cluster", resource_name="*")],
+                resources=named("cluster"),
             )
         )
         role.add_to_policy(
             iam.PolicyStatement(
                 sid="TakeTasks",
                 actions=["ecs:Poll", "ecs:StartTelemetrySession", "ecs:UpdateContainerInstancesState"],
-                resources=[stack.format_arn(service="ecs", resource="container-instance", resource_name="*")],
+                resources=named("container-instance", "/*"),
             )
         )
         role.add_to_policy(
             iam.PolicyStatement(
                 sid="TagOnJoining",
                 actions=["ecs:TagResource"],
-                resources=[stack.format_arn(service="ecs", resource="container-instance", resource_name="*")],
+                resources=named("container-instance", "/*"),
                 conditions={"StringEquals": {"ecs:CreateAction": "RegisterContainerInstance"}},
             )
         )
-        repository.grant_pull(role)
+        if session_manager:
+            role.add_to_policy(
+                iam.PolicyStatement(
+                    sid="SessionManager",
+                    actions=[
+                        "ssm:UpdateInstanceInformation",
+                        "ssmmessages:CreateControlChannel",
+                        "ssmmessages:CreateDataChannel",
+                        "ssmmessages:OpenControlChannel",
+                        "ssmmessages:OpenDataChannel",
+                    ],
+                    resources=["*"],
+                )
+            )
         return role
 
     def _make_launch_template(self, *, profile: Profile, tags: dict[str, str]) -> ec2.LaunchTemplate:
@@ -174,7 +199,7 @@ class Compute(Construct):
         resource = cast("ec2.CfnLaunchTemplate", template.node.default_child)
         resource.add_property_override(
             "LaunchTemplateData.TagSpecifications",
-            [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume")],
+            [{"ResourceType": kind, "Tags": tag_list} for kind in ("instance", "volume", "network-interface")],
         )
         return template
 
@@ -193,7 +218,9 @@ class Compute(Construct):
             vpc_subnets=network.subnets,
             security_groups=[network.security_group],
             instance_role=self.instance_role,
-            instance_types=[ec2.InstanceType(type_) for type_ in profile.instance_types],
+            instance_types=[
+                ec2.InstanceType(machine.name) for machine in (profile.spot_machines if spot else profile.machines)
+            ],
             use_optimal_instance_classes=False,
             images=[batch.EcsMachineImage(image_type=image)],
             launch_template=self._launch_template,
@@ -217,6 +244,11 @@ class Compute(Construct):
         resource.add_property_override(
             "ComputeResources.LaunchTemplate.Version", self._launch_template.latest_version_number
         )
+        if not spot:
+            # The construct does not know it. The plain strategy prefers the lowest price of a vCPU, and so a machine of
+            # twice the size for one job; this one takes the first type of the list that fits.
+            resource.add_property_override("ComputeResources.AllocationStrategy", "BEST_FIT_PROGRESSIVE_ORDERED")
+        # Type and tags can never change afterwards: a change would replace the environment.
         resource.add_property_override("Type", "MANAGED")
         # Deleted before what its instances live by: a gateway cannot be detached while public addresses are mapped
         # through it, and a host without its permissions cannot leave the cluster.

@@ -16,6 +16,8 @@ class DeployedStack:
     ----------
     name : str
         The stack.
+    status : str
+        Its status, such as ``UPDATE_COMPLETE``.
     outputs : dict
         Its outputs.
     resources : tuple of (str, str)
@@ -23,6 +25,7 @@ class DeployedStack:
     """
 
     name: str
+    status: str
     outputs: dict[str, str]
     resources: tuple[tuple[str, str], ...]
 
@@ -46,6 +49,7 @@ def find_stack(cloudformation: Any, name: str) -> DeployedStack | None:
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     return DeployedStack(
         name=name,
+        status=stack["StackStatus"],
         outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
         resources=tuple(
             (resource["ResourceType"], resource["PhysicalResourceId"])

@@ -13,8 +13,10 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from job.planning.deadline import seconds_to_work
 from stacks.placement import Demand
 from stacks.settings import Profile
+from stacks.storage import removal_policy
 
 READ_PREFIXES = ("data/*", "executions/*", "reports/*")
 WRITE_PREFIXES = ("data/interim/*", "data/processed/*", "executions/*", "reports/*")
@@ -34,8 +36,10 @@ class Jobs(Construct):
         Each gets a data and a training definition.
     profile : Profile
         The mode: commands, GPU request, environment.
-    data_demand, training_demand : Demand
-        What the two kinds of job reserve.
+    data_demand : Demand
+        What a data job reserves.
+    training_demands : mapping of str to Demand
+        What the training job of each dataset reserves.
     bucket : aws_cdk.aws_s3.IBucket
         Where jobs read and write.
     repository : aws_cdk.aws_ecr.IRepository
@@ -44,8 +48,10 @@ class Jobs(Construct):
         Which image.
     attempts : int
         How often a job is started at most.
-    max_job_hours : int
-        When an attempt is ended as hanging.
+    timeout_s : int
+        When an attempt is ended as hanging. Batch retries no such job, so training leaves by itself before that.
+    removable : bool
+        Whether the log group goes with the stack.
     tags : mapping
         Cost-allocation tags; the definition adds its dataset and kind.
 
@@ -53,6 +59,8 @@ class Jobs(Construct):
     ----------
     data, training : dict
         Job definitions, keyed by dataset.
+    data_names, training_names : dict
+        Their names.
     log_group : aws_cdk.aws_logs.LogGroup
         Where all of them write.
     execution_role, job_role : aws_cdk.aws_iam.Role
@@ -68,27 +76,28 @@ class Jobs(Construct):
         datasets: tuple[str, ...],
         profile: Profile,
         data_demand: Demand,
-        training_demand: Demand,
+        training_demands: Mapping[str, Demand],
         bucket: s3.IBucket,
         repository: ecr.IRepository,
         image_tag: str,
         attempts: int,
-        max_job_hours: int,
+        timeout_s: int,
+        removable: bool,
         tags: Mapping[str, str],
     ) -> None:
         super().__init__(scope, construct_id)
         self._profile = profile
         self._bucket = bucket
         self._attempts = attempts
-        self._max_job_hours = max_job_hours
+        self._timeout_s = timeout_s
         self._tags = tags
         self.log_group = logs.LogGroup(
             self,
             "Logs",
             log_group_name=f"/aws/batch/{name_prefix}",
             retention=logs.RetentionDays.ONE_MONTH,
-            # A log group has a name of its own: one that stayed would stand in the way of the next deployment.
-            removal_policy=cdk.RemovalPolicy.DESTROY,
+            # It has a name of its own: one that stays stands in the way of the next deployment, which has to import it.
+            removal_policy=removal_policy(removable=removable),
         )
         self.execution_role = iam.Role(
             self,
@@ -98,10 +107,12 @@ class Jobs(Construct):
         )
         self.job_role = self._make_job_role()
         image = ecs.ContainerImage.from_ecr_repository(repository, image_tag)
+        self.data_names = {d: f"{name_prefix}-data-{d.replace('_', '-')}" for d in datasets}
+        self.training_names = {d: f"{name_prefix}-{d.replace('_', '-')}" for d in datasets}
         self.data = {
             dataset: self._definition(
                 f"Data-{dataset}",
-                name=f"{name_prefix}-data-{dataset.replace('_', '-')}",
+                name=self.data_names[dataset],
                 dataset=dataset,
                 image=image,
                 demand=data_demand,
@@ -113,12 +124,14 @@ class Jobs(Construct):
         self.training = {
             dataset: self._definition(
                 f"Training-{dataset}",
-                name=f"{name_prefix}-{dataset.replace('_', '-')}",
+                name=self.training_names[dataset],
                 dataset=dataset,
                 image=image,
-                demand=training_demand,
+                demand=training_demands[dataset],
                 command=["experiment", "run", *profile.flags, "--only-dataset", dataset],
                 stream_prefix=dataset,
+                # A data job keeps nothing that another attempt could go on from.
+                variables={"LDP_MAX_SECONDS": str(seconds_to_work(timeout_s))},
             )
             for dataset in datasets
         }
@@ -171,6 +184,7 @@ class Jobs(Construct):
         demand: Demand,
         command: list[str],
         stream_prefix: str,
+        variables: Mapping[str, str] | None = None,
     ) -> batch.EcsJobDefinition:
         container = batch.EcsEc2ContainerDefinition(
             self,
@@ -185,6 +199,7 @@ class Jobs(Construct):
                 "LDP_N_JOBS": self._profile.workers(demand.vcpus),
                 "LDP_STORAGE_URL": f"s3://{self._bucket.bucket_name}",
                 "LDP_USE_GPU": self._profile.use_gpu,
+                **(variables or {}),
             },
             execution_role=self.execution_role,
             job_role=self.job_role,
@@ -198,7 +213,7 @@ class Jobs(Construct):
             propagate_tags=True,
             retry_attempts=self._attempts,
             retry_strategies=retry_rules(),
-            timeout=cdk.Duration.hours(self._max_job_hours),
+            timeout=cdk.Duration.seconds(self._timeout_s),
             # A job that was submitted with an older revision can still be retried.
             skip_deregister_on_update=True,
         )

@@ -21,7 +21,7 @@ class Network(Construct):
     ----------
     scope, construct_id
         As for every construct.
-    az_count : int
+    zones : list of str
         Availability zones of a new VPC.
     bucket : aws_cdk.aws_s3.IBucket
         The experiment bucket, which the S3 endpoint lets through.
@@ -45,14 +45,14 @@ class Network(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        az_count: int,
+        zones: list[str],
         bucket: s3.IBucket,
         existing_vpc: ExistingVpc | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.connectivity: list[IDependable] = []
         if existing_vpc is None:
-            self.vpc: ec2.IVpc = self._own_vpc(az_count=az_count, bucket=bucket)
+            self.vpc: ec2.IVpc = self._own_vpc(zones=zones, bucket=bucket)
             self.subnets = ec2.SubnetSelection(subnet_type=ec2.SubnetType.PUBLIC)
         else:
             self.vpc = ec2.Vpc.from_vpc_attributes(
@@ -84,12 +84,12 @@ class Network(Construct):
         # DNS, time and instance metadata are not filtered by security groups.
         self.security_group.add_egress_rule(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS to AWS")
 
-    def _own_vpc(self, *, az_count: int, bucket: s3.IBucket) -> ec2.Vpc:
+    def _own_vpc(self, *, zones: list[str], bucket: s3.IBucket) -> ec2.Vpc:
         vpc = ec2.Vpc(
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr("10.0.0.0/16"),
-            max_azs=az_count,
+            availability_zones=zones,
             nat_gateways=0,
             subnet_configuration=[
                 ec2.SubnetConfiguration(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import aws_cdk as cdk
 from aws_cdk import aws_batch as batch
@@ -15,8 +15,9 @@ from stacks.errors import nearest
 from stacks.jobs import Jobs
 from stacks.network import Network
 from stacks.observability import Observability
-from stacks.placement import demands, place
-from stacks.settings import PlatformSettings
+from stacks.operator import Operator
+from stacks.placement import data_demand, place, training_demand
+from stacks.settings import Needs, PlatformSettings
 from stacks.storage import Storage
 
 PLATFORM_TAG = "Platform"
@@ -36,6 +37,11 @@ class PlatformStack(cdk.Stack):
     **stack_options
         Passed on to the stack.
 
+    Attributes
+    ----------
+    notes, warnings : tuple of str
+        What who synthesizes should know.
+
     Raises
     ------
     PlacementImpossible
@@ -51,13 +57,13 @@ class PlatformStack(cdk.Stack):
         image_tag: str,
         **stack_options: Any,
     ) -> None:
-        self._az_count = settings.az_count
         placement = place(settings)
         super().__init__(
             scope,
             construct_id,
             stack_name=settings.stack_name,
             env=cdk.Environment(region=settings.aws_region),
+            termination_protection=not settings.removable,
             description=f"Loan-default experiments on AWS Batch ({settings.profile.mode.upper()} mode)",
             **stack_options,
         )
@@ -66,12 +72,20 @@ class PlatformStack(cdk.Stack):
             "Environment": settings.environment,
             PLATFORM_TAG: settings.stack_name,
         }
-        data_demand, training_demand = demands(settings)
-        self.storage = Storage(self, "Storage", removable=settings.removable)
+        self.notes = (*placement.notes, *_image_note(settings, image_tag))
+        self.warnings = (*placement.warnings, *_dataset_warnings(settings))
+        self.storage = Storage(
+            self,
+            "Storage",
+            removable=settings.removable,
+            bucket_name=settings.bucket_name,
+            repository_name=settings.repository_name,
+        )
         self.network = Network(
             self,
             "Network",
-            az_count=settings.az_count,
+            # The first zones of the region, known at deployment: no look-up, so no account is needed to synthesize.
+            zones=[cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(settings.az_count)],
             bucket=self.storage.bucket,
             existing_vpc=settings.existing_vpc,
         )
@@ -80,7 +94,7 @@ class PlatformStack(cdk.Stack):
             "Compute",
             network=self.network,
             profile=settings.profile,
-            repository=self.storage.repository,
+            session_manager=settings.session_manager,
             spot_max_vcpus=settings.spot_max_vcpus,
             on_demand_max_vcpus=settings.on_demand_max_vcpus,
             tags=tags,
@@ -91,13 +105,14 @@ class PlatformStack(cdk.Stack):
             name_prefix=settings.name_prefix,
             datasets=settings.datasets,
             profile=settings.profile,
-            data_demand=data_demand,
-            training_demand=training_demand,
+            data_demand=data_demand(settings),
+            training_demands={dataset: training_demand(settings, dataset) for dataset in settings.datasets},
             bucket=self.storage.bucket,
             repository=self.storage.repository,
             image_tag=image_tag,
             attempts=settings.job_attempts,
-            max_job_hours=settings.max_job_hours,
+            timeout_s=settings.max_job_hours * 3600,
+            removable=settings.removable,
             tags=tags,
         )
         self.observability = Observability(
@@ -110,6 +125,15 @@ class PlatformStack(cdk.Stack):
             monthly_budget_usd=settings.monthly_budget_usd,
             budget_tag=(PLATFORM_TAG, settings.stack_name),
         )
+        self.operator = Operator(
+            self,
+            "Operator",
+            platform_tag=(PLATFORM_TAG, settings.stack_name),
+            queues=self.compute.queues,
+            bucket=self.storage.bucket,
+            repository=self.storage.repository,
+            log_group=self.jobs.log_group,
+        )
         # Not on the whole app: a changed tag would replace queues and environments.
         for construct in (self.storage, self.jobs.log_group, self.network):
             for key, value in tags.items():
@@ -117,42 +141,14 @@ class PlatformStack(cdk.Stack):
         self.acknowledged = acknowledge_findings(
             self, bucket=self.storage.bucket, own_vpc=settings.existing_vpc is None
         )
-        self._annotate(settings, image_tag, notes=placement.notes, warnings=placement.warnings)
         self._outputs(settings, image_tag)
 
-    @property
-    def availability_zones(self) -> list[str]:
-        """The first zones of the region, known at deployment: no look-up, so no account is needed to synthesize."""
-        return [cdk.Fn.select(index, cdk.Fn.get_azs()) for index in range(self._az_count)]
-
-    def _annotate(
-        self, settings: PlatformSettings, image_tag: str, *, notes: tuple[str, ...], warnings: tuple[str, ...]
-    ) -> None:
-        annotations = cdk.Annotations.of(self)
-        for note in notes:
-            annotations.add_info(note)
-        for number, warning in enumerate(warnings, start=1):
-            annotations.add_warning_v2(f"ldp:placement-{number}", warning)
-        for dataset in settings.datasets:
-            match = nearest(dataset, DATASET_IDS)
-            if dataset not in DATASET_IDS and match:
-                annotations.add_warning_v2(
-                    f"ldp:dataset-{dataset}",
-                    f"datasets: {dataset} is not in the catalogue. Did you mean {match}?",
-                )
-        if settings.image_tag is None:
-            annotations.add_info(
-                f"No imageTag is given: job definitions name {image_tag}, the image that this checkout builds. "
-                "Jobs run once make docker-build and make docker-push have put it there."
-            )
-
     def _outputs(self, settings: PlatformSettings, image_tag: str) -> None:
-        def names(definitions: dict[str, batch.EcsJobDefinition], kind: str) -> dict[str, str]:
-            middle = "data-" if kind == "data" else ""
-            return {dataset: f"{settings.name_prefix}-{middle}{dataset.replace('_', '-')}" for dataset in definitions}
-
         def arns(definitions: dict[str, batch.EcsJobDefinition]) -> dict[str, str]:
-            return {dataset: definition.job_definition_arn for dataset, definition in definitions.items()}
+            return {
+                dataset: cast("batch.CfnJobDefinition", definition.node.default_child).attr_job_definition_arn
+                for dataset, definition in definitions.items()
+            }
 
         outputs = {
             "EcrRepoUrl": ("Image repository, for docker push", self.storage.repository.repository_uri),
@@ -169,7 +165,7 @@ class PlatformStack(cdk.Stack):
             ),
             "JobDefinitionNames": (
                 "Training job definitions by dataset",
-                self.to_json_string(names(self.jobs.training, "training")),
+                self.to_json_string(self.jobs.training_names),
             ),
             "JobDefinitionArns": (
                 "Training job definitions by dataset, with revision",
@@ -177,7 +173,7 @@ class PlatformStack(cdk.Stack):
             ),
             "DataJobDefinitionNames": (
                 "Data job definitions by dataset",
-                self.to_json_string(names(self.jobs.data, "data")),
+                self.to_json_string(self.jobs.data_names),
             ),
             "DataJobDefinitionArns": (
                 "Data job definitions by dataset, with revision",
@@ -186,9 +182,44 @@ class PlatformStack(cdk.Stack):
             "UseGpu": ("Whether the GPU mode is active", settings.profile.use_gpu),
             "ImageTag": ("The image that job definitions name", image_tag),
             "LogGroupName": ("Where jobs write", self.jobs.log_group.log_group_name),
-            "InstanceTypes": ("What may be launched", self.to_json_string(list(settings.profile.instance_types))),
+            "InstanceTypes": (
+                "What may be launched On-Demand, the cheapest first",
+                self.to_json_string([machine.name for machine in settings.profile.machines]),
+            ),
+            "SpotInstanceTypes": (
+                "What may be launched on Spot",
+                self.to_json_string([machine.name for machine in settings.profile.spot_machines]),
+            ),
+            "JobShards": (
+                "Into how many shards each dataset's training is to be divided",
+                self.to_json_string({d: settings.per_dataset.get(d, Needs()).shards for d in settings.datasets}),
+            ),
             "AlertTopicArn": ("Where alerts are published", self.observability.topic.topic_arn),
+            "OperatorPolicyArn": (
+                "What to attach to people who submit jobs and fetch results",
+                self.operator.policy.managed_policy_arn,
+            ),
             "Environment": ("dev, staging or prod", settings.environment),
         }
         for name, (description, value) in outputs.items():
             cdk.CfnOutput(self, name, description=description, value=value)
+
+
+def _image_note(settings: PlatformSettings, image_tag: str) -> list[str]:
+    if settings.image_tag is not None:
+        return []
+    return [
+        (
+            f"No imageTag is given: job definitions name {image_tag}, the image that this checkout builds. "
+            "Jobs run once make docker-build and make docker-push have put it there."
+        )
+    ]
+
+
+def _dataset_warnings(settings: PlatformSettings) -> list[str]:
+    """Return what to say of datasets that are nearly called as one of the catalogue."""
+    return [
+        f"datasets: {dataset} is not in the catalogue. Did you mean {match}?"
+        for dataset in settings.datasets
+        if dataset not in DATASET_IDS and (match := nearest(dataset, DATASET_IDS))
+    ]

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUND = frozenset({
     "store", "arrays", "metrics", "console", "progress", "records", "settings", "terminal", "address", "errors",
-    "catalogue", "control_groups", "streams", "signals", "bounds",
+    "catalogue", "machines", "control_groups", "streams", "signals", "bounds",
 })  # fmt: skip
 # From the top down. A room imports from rooms below it, and from within itself.
 FLOORS: tuple[frozenset[str], ...] = (

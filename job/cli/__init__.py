@@ -19,6 +19,7 @@ from job.errors import (
     Interrupted,
     LdpError,
     NoMoreProcesses,
+    OutOfTime,
     OutputLost,
     ReaderGone,
     SettingInvalid,
@@ -79,7 +80,7 @@ def _run(stop: Stop) -> int:
         if debug:
             raise
         failure = error if isinstance(error, LdpError) else _unforeseen(error)
-    if stop() and not isinstance(failure, Interrupted):
+    if stop() and not isinstance(failure, Interrupted | OutOfTime):
         failure = stop.interrupted
     if failure is None:
         return code

@@ -62,9 +62,11 @@ def process(
 ) -> None:
     """Turn raw files into cleaned tables and features."""
     from job.data.processing import process, process_present
+    from job.running.notice import ending_on_notice
 
     context, _ = begin(use_gpu)
-    if dataset is None:
-        process_present(context.store, context.console, force=force)
-    else:
-        process(context.store, dataset, context.console, force=force)
+    with ending_on_notice(context.console):
+        if dataset is None:
+            process_present(context.store, context.console, force=force)
+        else:
+            process(context.store, dataset, context.console, force=force)

@@ -42,23 +42,35 @@ def plan(
     spec: SpecOption = None,
     only_dataset: DatasetsOption = None,
     jobs: JobsOption = None,
-    max_job_hours: Annotated[
-        float | None,
-        typer.Option("--max-job-hours", metavar="HOURS", min=0.01, help="Say what a job of so many hours gets done."),
+    vcpus: Annotated[
+        int | None,
+        typer.Option("--vcpus", min=1, max=1024, help="What a job on AWS Batch would have; with the others."),
+    ] = None,
+    memory_mib: Annotated[int | None, typer.Option("--memory-mib", min=1, max=1 << 24, help="Its memory.")] = None,
+    hours: Annotated[
+        float | None, typer.Option("--hours", min=0.2, max=2000, help="When an attempt is ended (maxJobHours).")
     ] = None,
     json: JsonOption = False,
 ) -> None:
-    """Say how much work a spec is, what is left out and why, before anyone waits for it."""
+    """Say how much work a spec is, what is left out and why, before anyone waits for it.
+
+    With --vcpus, --memory-mib and --hours also whether such a job can do it, in how many attempts or shards.
+    """
     from job.cli.tables import print_line, print_table
     from job.planning.division import best_division, heaviest, reach
+    from job.planning.feasible import Limits, feasible
     from job.planning.plan import plan
     from job.planning.spec import read_spec
 
     context = open_context()
     chosen = read_spec(spec or DEFAULT_SPEC)
     planned = plan(context.store, chosen, only=tuple(only_dataset or ()), workers=context.settings.workers(jobs))
+    if jobs is not None and vcpus is not None:
+        raise UsageError("--jobs is about this machine, --vcpus about a job elsewhere", "Give one of them.")
+    limits = Limits.of(vcpus, memory_mib, hours)
+    job = None if limits is None else feasible(planned, limits)
     best, workers = best_division(planned.costs, planned.searches, planned.workers), planned.workers
-    within = None if max_job_hours is None else reach(planned.costs, workers, max_job_hours)
+    within = None if hours is None else reach(planned.costs, vcpus or workers, hours)
     longest = heaviest(planned.costs, HEAVIEST)
     if json:
         shards = {"shards": best.shards, "hours": best.longest_s / 3600, "stretch": best.stretch}
@@ -68,6 +80,7 @@ def plan(
                 "best_division": shards,
                 "heaviest": [{"units": [str(unit) for unit in item], "cpu_hours": s / 3600} for item, s in longest],
                 "reach": None if within is None else dataclasses.asdict(within),
+                **({} if job is None else {"job": job.as_json()}),
             }
         )
         return
@@ -94,6 +107,8 @@ def plan(
             for item, seconds in longest
         ],
     )
+    if job is not None:
+        print_line(job.sentence())
     for name, reason in planned.left_out.items():
         print_line(f"left out: {name}: {reason}")
 
@@ -166,6 +181,7 @@ def run_and_report(
             checkpoint_s=context.settings.checkpoint_seconds,
             give_up_s=context.settings.storage_give_up_seconds,
             shard=parse_shard(shard) if shard else shard_from_environment(context.settings.shard),
+            max_s=context.settings.max_seconds,
         ),
         only=tuple(only_dataset or ()),
         execution_id=execution_id,

@@ -13,7 +13,6 @@ from job.running.outbox import Outbox
 from job.running.processes import Pool
 from job.running.track import Track
 from job.running.workers import Note, Outcome
-from job.signals import Stop
 from job.training.unit import Unit
 
 _LONG = 100_000  # rows whose neighbours take half a minute and more to find among all pairs
@@ -26,7 +25,7 @@ class Dispatch:
     pool: Pool
     flight: Flight
     track: Track
-    stop: Stop
+    stop: Callable[[], bool]
     outbox: Outbox
     console: Console
     sleep: Callable[[float], None]

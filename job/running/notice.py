@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import socket
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from job.console import Console
 from job.errors import SettingInvalid, masked, one_line, shown
 from job.records import Malformed, read_object, text
 
@@ -174,3 +176,23 @@ def _in_words(notice: str) -> str | None:
         return one_line(f"Spot notice: {text(content, 'action')} at {text(content, 'time')}", 100)
     except Malformed:
         return None
+
+
+@contextmanager
+def ending_on_notice(console: Console) -> Iterator[None]:
+    """End the block as SIGTERM would, once EC2 says that it takes this instance away."""
+    endpoint = metadata_endpoint()
+    if endpoint is None:
+        yield
+        return
+    ended = threading.Event()
+
+    def interruption(words: str) -> None:
+        console.warning("spot_notice", words)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    watch_notices(endpoint, on_interruption=interruption, on_rebalance=lambda: None, ended=ended)
+    try:
+        yield
+    finally:
+        ended.set()

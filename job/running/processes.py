@@ -62,6 +62,8 @@ class Options:
         How much of the scratch directory prepared folds may take up; None for as much as they need.
     shard : Shard or None
         Which part of the units to run.
+    max_s : float or None
+        After how many seconds to stop in good order.
     """
 
     workers: int = 1
@@ -70,6 +72,7 @@ class Options:
     give_up_s: float = 600.0
     scratch_bytes: int | None = None
     shard: Shard | None = None
+    max_s: float | None = None
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from job.planning.memory import item_bytes, thread_bytes
 from job.planning.plan import Plan, plan
 from job.planning.shards import deal
 from job.planning.spec import Spec
+from job.running.deadline import TimedStop
 from job.running.dispatch import Dispatch
 from job.running.flight import Flight
 from job.running.news import Task
@@ -110,11 +111,14 @@ def run_experiment(
     Raises
     ------
     Interrupted
-        On SIGTERM, SIGINT, SIGHUP or a Spot notice, when everything finished is stored.
+        On SIGTERM, SIGINT, SIGHUP, a Spot notice or the end of its time, when everything finished is stored.
+    OutOfTime
+        Where the time that it may take was up before one fit was made.
     StorageError
         Where the storage stayed away for too long.
     """
     means = means or Means()
+    started = means.clock()
     if options.shard is not None and skip_resume and execution_id is None:
         raise UsageError(
             "--skip-resume with a shard would start another execution for each shard", "Give --execution-id too."
@@ -139,7 +143,7 @@ def run_experiment(
     for part in parts:
         for unit in part.item if part.folds is not None else ():
             divided.setdefault(unit, []).append(part)
-    run = _Run(store, execution, planned, options, console, means, outbox, units, divided)
+    run = _Run(store, execution, planned, options, console, means, outbox, units, started, divided)
     run.everything()
     present = len(units) - len(run.failures) - len(run.waiting)
     return RunReport(
@@ -157,6 +161,7 @@ class _Run:
     means: Means
     outbox: Outbox
     wanted: tuple[Unit, ...]
+    started: float
     divided: dict[Unit, list[Part]] = field(default_factory=dict)
     waiting: tuple[Unit, ...] = ()
     finished: int = 0
@@ -323,7 +328,8 @@ class _Run:
                 self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console)
             )
             flight.begin(tasks, failed)
-            dispatch = Dispatch(pool, flight, track, stop, self.outbox, self.console, self.means.sleep)
+            timed = TimedStop(stop, self.means.clock, self.started, self.options.max_s)
+            dispatch = Dispatch(pool, flight, track, timed, self.outbox, self.console, self.means.sleep)
             try:
                 dispatch.everything(tasks)
             finally:
@@ -332,6 +338,7 @@ class _Run:
                 self.failures |= flight.failures
             if stop():
                 flight.interrupted(self.means.clock() + FLUSH_S)
+                timed.require_progress(self.execution.id, self.fits + self.finished)
                 raise Interrupted(
                     f"stopped by {stop.reason}: {flight.finished} units that this run finished, and the fits of "
                     f"{len(flight)} in flight, are stored in {self.execution.id}",

@@ -50,6 +50,19 @@ class FakeCloudFormation:
 
         return Mock(paginate=resources if operation == "list_stack_resources" else stacks)
 
+    def get_template(self, StackName: str, TemplateStage: str) -> dict[str, Any]:
+        assert TemplateStage == "Original"
+        return {"TemplateBody": self.stacks[StackName]["template"]}
+
+    def describe_stack_resources(self, PhysicalResourceId: str) -> dict[str, Any]:
+        for name, stack in self.stacks.items():
+            if any(physical == PhysicalResourceId for _, physical, _ in stack.get("resources", [])):
+                return {"StackResources": [{"StackName": name}]}
+        raise Missing(f"Stack for {PhysicalResourceId} does not exist")
+
+    def update_termination_protection(self, StackName: str, EnableTerminationProtection: bool) -> None:
+        self.stacks[StackName]["protected"] = EnableTerminationProtection
+
     def delete_stack(self, StackName: str) -> None:
         self.deleted.append(StackName)
         if self.stacks[StackName].get("stuck"):

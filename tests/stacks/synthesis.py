@@ -24,6 +24,7 @@ class Synthesized:
     template: dict[str, Any]
     messages: tuple[tuple[str, str], ...]
     stack_name: str
+    protected: bool
 
     @property
     def resources(self) -> dict[str, Any]:
@@ -68,6 +69,7 @@ def synthesize_anew(context: Mapping[str, Any]) -> Synthesized:
             template=stack.template,
             messages=tuple((message.level.name, str(message.entry.data)) for message in stack.messages),
             stack_name=stack.stack_name,
+            protected=bool(stack.termination_protection),
         )
 
 

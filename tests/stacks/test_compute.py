@@ -21,25 +21,37 @@ def template_data(synthesized: Synthesized) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("mode", "types", "image"),
+    ("mode", "published", "image"),
     [
-        ("cpu", ["c5.xlarge", "c5.2xlarge", "m5.xlarge", "m5.2xlarge"], "ECS_AL2023"),
+        ("cpu", ["c5.xlarge", "m5.xlarge", "c5.2xlarge", "m5.2xlarge"], "ECS_AL2023"),
         ("gpu", ["g4dn.xlarge", "g4dn.2xlarge"], "ECS_AL2023_NVIDIA"),
     ],
 )
 def test_the_mode_decides_instance_types_and_machine_image(
-    mode: str, types: list[str], image: str, request: pytest.FixtureRequest
+    mode: str, published: list[str], image: str, request: pytest.FixtureRequest
 ) -> None:
-    for environment in environments(request.getfixturevalue(mode)):
-        resources = environment["ComputeResources"]
-        assert resources["InstanceTypes"] == types
+    spot, on_demand = (one["ComputeResources"] for one in environments(request.getfixturevalue(mode)))
+    assert on_demand["InstanceTypes"] == published, "by price, then name"
+    assert set(published) <= set(spot["InstanceTypes"])
+    for resources in (spot, on_demand):
         assert resources["Ec2Configuration"] == [{"ImageType": image}]
+
+
+def test_spot_may_also_have_machines_of_the_same_size_unless_types_are_named() -> None:
+    spot, _ = (one["ComputeResources"] for one in environments(synthesize()))
+    assert {"m5a.xlarge", "m6i.2xlarge", "c6a.xlarge", "m7a.xlarge"} <= set(spot["InstanceTypes"])
+    assert {one.split(".")[1] for one in spot["InstanceTypes"]} == {"xlarge", "2xlarge"}
+    assert {one[0] for one in spot["InstanceTypes"]} == {"c", "m"}
+    for environment in environments(synthesize(cpuInstanceTypes="m6i.xlarge,c5.2xlarge")):
+        assert sorted(environment["ComputeResources"]["InstanceTypes"]) == ["c5.2xlarge", "m6i.xlarge"]
+    for environment in environments(synthesize(cpuInstanceTypes="m9z.xlarge:4:16384:0")):
+        assert environment["ComputeResources"]["InstanceTypes"] == ["m9z.xlarge"]
 
 
 def test_the_spot_environment_and_the_on_demand_environment(either: Synthesized) -> None:
     spot, on_demand = (environment["ComputeResources"] for environment in environments(either))
     assert (spot["Type"], spot["AllocationStrategy"]) == ("SPOT", "SPOT_PRICE_CAPACITY_OPTIMIZED")
-    assert (on_demand["Type"], on_demand["AllocationStrategy"]) == ("EC2", "BEST_FIT_PROGRESSIVE")
+    assert (on_demand["Type"], on_demand["AllocationStrategy"]) == ("EC2", "BEST_FIT_PROGRESSIVE_ORDERED")
     assert (spot["MaxvCpus"], on_demand["MaxvCpus"]) == (16, 8)
 
 
@@ -112,18 +124,24 @@ def test_user_data_is_mime_and_appends_to_the_agents_configuration(either: Synth
     assert written == [
         "echo ECS_CONTAINER_STOP_TIMEOUT=110s >> /etc/ecs/ecs.config",
         "echo ECS_ENABLE_SPOT_INSTANCE_DRAINING=true >> /etc/ecs/ecs.config",
+        "echo ECS_ENGINE_TASK_CLEANUP_WAIT_DURATION=10m >> /etc/ecs/ecs.config",
+        "echo ECS_IMAGE_PULL_BEHAVIOR=prefer-cached >> /etc/ecs/ecs.config",
     ]
     assert not any(word in text for word in ("yum", "dnf", "curl", "pip "))
 
 
-def test_instances_and_volumes_carry_the_cost_tags(either: Synthesized) -> None:
+def test_instances_volumes_and_network_interfaces_carry_the_cost_tags(either: Synthesized) -> None:
     specifications = template_data(either)["TagSpecifications"]
     expected = {
         "Project": "loan-default-prediction",
         "Environment": "dev",
         "Platform": "loan-default-prediction-dev",
     }
-    assert [specification["ResourceType"] for specification in specifications] == ["instance", "volume"]
+    assert [specification["ResourceType"] for specification in specifications] == [
+        "instance",
+        "volume",
+        "network-interface",
+    ]
     for specification in specifications:
         assert {tag["Key"]: tag["Value"] for tag in specification["Tags"]} == expected
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 
-from stacks.settings import VALUES, PlatformSettings
+from stacks.parsers import VALUES
+from stacks.settings import PlatformSettings
 from tests.stacks.synthesis import ROOT, Synthesized
 
 PAGE = (ROOT / "docs" / "platform.md").read_text(encoding="utf-8")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from job.settings import unknown_variables
 from stacks.images import content_tag
-from tests.stacks.synthesis import Synthesized, synthesize
+from tests.stacks.synthesis import ROOT, Synthesized, synthesize
 
 DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
 
@@ -91,6 +92,8 @@ def test_the_environment_of_a_job(
             "LDP_STORAGE_URL": {"Fn::Join": ["", ["s3://", bucket]]},
             "LDP_USE_GPU": use_gpu,
             "LDP_N_JOBS": workers,
+            # A training job leaves by itself before its time-out, which Batch does not retry.
+            **({"LDP_MAX_SECONDS": "85800"} if kind == "training" else {}),
         }
         # A job whose environment has an unknown LDP_* variable ends at once.
         assert unknown_variables(environment(definition(synthesized, kind, dataset))) == []
@@ -185,3 +188,33 @@ def test_own_datasets_have_definitions_too() -> None:
     }
     command = definition(synthesized, "training", "our_cards")["ContainerProperties"]["Command"]
     assert command == ["experiment", "run", "--only-dataset", "our_cards"]
+
+
+@pytest.mark.parametrize("hours", [1, 24, 120])
+def test_training_leaves_ten_minutes_before_its_time_out_and_data_jobs_do_not(hours: int) -> None:
+    synthesized = synthesize(maxJobHours=hours)
+    for dataset in DATASETS:
+        training, data = definition(synthesized, "training", dataset), definition(synthesized, "data", dataset)
+        assert environment(training)["LDP_MAX_SECONDS"] == str(hours * 3600 - 600)
+        assert "LDP_MAX_SECONDS" not in environment(data), "it has nothing to go on from"
+        assert training["Timeout"] == {"AttemptDurationSeconds": hours * 3600}
+
+
+def test_one_dataset_may_reserve_more() -> None:
+    needs = {"lending_club": {"jobVcpus": 8, "jobMemoryMib": 28672, "shards": 4}}
+    synthesized = synthesize(perDataset=needs)
+    assert resources(definition(synthesized, "training", "lending_club")) == {"VCPU": "8", "MEMORY": "28672"}
+    assert environment(definition(synthesized, "training", "lending_club"))["LDP_N_JOBS"] == "8"
+    assert resources(definition(synthesized, "training", "taiwan_credit")) == {"VCPU": "4", "MEMORY": "14336"}
+    assert resources(definition(synthesized, "data", "lending_club")) == {"VCPU": "2", "MEMORY": "8192"}
+    shards = json.loads(synthesized.template["Outputs"]["JobShards"]["Value"])
+    assert shards == {"taiwan_credit": 1, "corporate_credit_rating": 1, "lending_club": 4}
+
+
+@pytest.mark.parametrize("mode", ["cpu", "gpu"])
+def test_images_make_numpy_compute_alike_on_every_machine(mode: str) -> None:
+    from job.training.kernels import numeric_environment
+
+    wanted = numeric_environment().get("NPY_DISABLE_CPU_FEATURES", "X86_V4 AVX512_ICL AVX512_SPR")
+    dockerfile = (ROOT / f"Dockerfile.{mode}").read_text(encoding="utf-8")
+    assert f'NPY_DISABLE_CPU_FEATURES="{wanted}"' in dockerfile

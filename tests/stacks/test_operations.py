@@ -148,10 +148,28 @@ def test_deploy_takes_no_other_image_than_its_own() -> None:
     assert "docker" not in result.stdout
 
 
-def test_destroy_tears_down_before_it_deletes() -> None:
-    first, second = planned("destroy")
+def test_destroy_tears_down_before_it_deletes_and_deregisters_last() -> None:
+    first, second, third = planned("destroy")
     assert "-m stacks teardown" in first
     assert "cdk destroy --force" in second
+    assert "-m stacks deregister" in third
+
+
+def test_apply_looks_at_the_stack_before_and_after() -> None:
+    (line,) = planned("apply")
+    steps = ["image-tag", "cdk synth", "stacks before-apply", "cdk deploy --app cdk.out", "stacks after-apply"]
+    places = [line.index(step) for step in steps]
+    assert places == sorted(places)
+    assert "before-apply --yes" not in " ".join(line.split())
+    assert "before-apply --yes" in " ".join(" ".join(planned("apply", "YES=true")).split())
+
+
+@pytest.mark.parametrize("target", ["docker-build"])
+def test_images_are_pushed_without_attestations(target: str) -> None:
+    environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
+    command = ["make", "--dry-run", target]
+    result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    assert "BUILDX_NO_DEFAULT_ATTESTATIONS=1 docker build" in result.stdout
 
 
 def test_every_target_of_the_published_platform_has_its_counterpart() -> None:

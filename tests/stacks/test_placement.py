@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from job.machines import MACHINES
 from stacks.errors import PlacementImpossible
 from stacks.placement import place
 from stacks.settings import PlatformSettings
-from tests.stacks.synthesis import Synthesized, synthesize
+from tests.stacks.synthesis import FLAGS, Synthesized, synthesize
 
 
 def placed(**context: Any) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -61,25 +65,68 @@ def test_every_kind_of_job_that_fits_nowhere_is_named() -> None:
 def test_the_published_memory_fits_two_of_the_six_published_types_and_ours_fits_five() -> None:
     def hosts(memory: int) -> list[str]:
         types = (*PlatformSettings().cpu_instance_types, *PlatformSettings().gpu_instance_types)
-        from stacks.instances import SHAPES
-
-        return [name for name in types if SHAPES[name].usable_memory_mib >= memory]
+        return [name for name in types if MACHINES[name].usable_memory_mib >= memory]
 
     assert hosts(16384) == ["m5.2xlarge", "g4dn.2xlarge"]
     assert hosts(14336) == ["c5.2xlarge", "m5.xlarge", "m5.2xlarge", "g4dn.xlarge", "g4dn.2xlarge"]
 
 
-def test_what_only_some_machines_can_host_is_said() -> None:
+def test_what_each_machine_makes_of_each_kind_of_job_is_said() -> None:
     notes, warnings = placed()
-    assert [note.split(":")[0] for note in notes] == [
-        "A data job (2 vCPUs, 8192 MiB) fits on c5.2xlarge, m5.xlarge, m5.2xlarge, not on c5.xlarge",
-        "A training job (4 vCPUs, 14336 MiB) fits on c5.2xlarge, m5.xlarge, m5.2xlarge, not on c5.xlarge",
-    ]
+    assert notes == (
+        (
+            "A data job (2 vCPUs, 8192 MiB): m5.xlarge hosts 1 job (2 vCPUs idle, $0.192 a job-hour, "
+            "Spot about $0.073); c5.2xlarge hosts 1 job (6 vCPUs idle, $0.340 a job-hour, Spot about $0.143); "
+            "m5.2xlarge hosts 3 jobs (2 vCPUs idle, $0.128 a job-hour, Spot about $0.049); not c5.xlarge. "
+            "Prices: us-east-1, 2026-11."
+        ),
+        "With dataJobMemoryMib 7168 instead of 8192 two data jobs would share m5.xlarge, c5.2xlarge.",
+        (
+            "A training job (4 vCPUs, 14336 MiB): m5.xlarge hosts 1 job (0 vCPUs idle, $0.192 a job-hour, Spot about "
+            "$0.073); c5.2xlarge hosts 1 job (4 vCPUs idle, $0.340 a job-hour, Spot about $0.143); "
+            "m5.2xlarge hosts 2 jobs (0 vCPUs idle, $0.192 a job-hour, Spot about $0.073); not c5.xlarge. "
+            "Prices: us-east-1, 2026-11."
+        ),
+    )
     assert warnings == ()
 
 
-def test_nothing_is_said_where_everything_fits() -> None:
-    assert placed(cpuInstanceTypes="m5.2xlarge") == ((), ())
+def test_two_data_jobs_of_7168_mib_do_share_a_machine_of_16_gib() -> None:
+    assert MACHINES["m5.xlarge"].hosts(2, 7168) == MACHINES["c5.2xlarge"].hosts(2, 7168) == 2
+    assert MACHINES["m5.xlarge"].hosts(2, 8192) == 1
+
+
+def test_the_first_machine_of_the_list_that_hosts_a_job_is_the_cheapest_that_does() -> None:
+    """Types that do not fit are skipped, so one order is right for every kind of job at once."""
+    for context in (
+        {},
+        {"useGpu": "true"},
+        {"cpuInstanceTypes": ",".join(n for n, m in MACHINES.items() if not m.gpus)},
+    ):
+        machines = PlatformSettings.from_context(context).profile.machines
+        for vcpus in (1, 2, 4, 8, 16, 48):
+            for memory in (1024, 8192, 14336, 30000, 120_000):
+                hosts = [one for one in machines if one.hosts(vcpus, memory)]
+                prices = [one.on_demand_usd or 0.0 for one in hosts]
+                assert not hosts or prices[0] == min(prices), (vcpus, memory)
+
+
+def test_the_training_job_of_one_dataset_may_need_more_and_is_checked_too() -> None:
+    needs = {"lending_club": {"jobMemoryMib": 28672, "shards": 4}}
+    notes, _ = placed(perDataset=needs)
+    (note,) = (note for note in notes if "of lending_club" in note)
+    assert note.startswith("A training job of lending_club (4 vCPUs, 28672 MiB): m5.2xlarge hosts 1 job")
+    with pytest.raises(PlacementImpossible) as refusal:
+        placed(perDataset={"lending_club": {"jobMemoryMib": 64000}})
+    (problem,) = refusal.value.problems
+    assert problem.what.startswith("a training job of lending_club asks for 4 vCPUs, 64000 MiB, and nothing in")
+    assert problem.remedy.startswith("Lower perDataset.lending_club.jobMemoryMib to at most 30873")
+
+
+def test_a_machine_that_the_table_does_not_know_can_be_described() -> None:
+    notes, _ = placed(cpuInstanceTypes="m9z.xlarge:4:16384:0,m5.xlarge")
+    assert "m5.xlarge hosts 1 job" in notes[0], "its price is known, so it stands first"
+    assert "m9z.xlarge hosts 1 job (2 vCPUs idle, price unknown)" in notes[0]
 
 
 @pytest.mark.parametrize(
@@ -99,19 +146,29 @@ def test_an_environment_that_can_perhaps_never_run_a_job_is_warned_of(context: d
     assert warning.startswith(beginning)
 
 
-def test_notes_and_warnings_are_annotations_of_the_stack() -> None:
-    synthesized = synthesize(jobVcpus=8, onDemandMaxVcpus=4)
-    assert any(level == "INFO" and "fits on" in text for level, text in synthesized.messages)
-    assert any(level == "WARNING" and "onDemandMaxVcpus is 4" in text for level, text in synthesized.messages)
+def told(**context: Any) -> list[str]:
+    """Return what synthesizing says."""
+    from stacks.assembly import synthesize as write
+    from stacks.build import build_app
+
+    with TemporaryDirectory() as outdir:
+        lines = write(build_app({**FLAGS, **context}, outdir=outdir))
+        manifest = json.loads((Path(outdir) / "manifest.json").read_text(encoding="utf-8"))
+        assert "aws-cdk-lib/feature-flag-report" not in manifest["artifacts"]
+        assert [name for name in manifest["artifacts"] if name.startswith("loan")], "the stack is still there"
+        return lines
 
 
-def test_a_dataset_whose_name_is_nearly_that_of_the_catalogue_is_warned_of() -> None:
-    synthesized = synthesize(datasets="taiwan_credits")
-    assert any(level == "WARNING" and "Did you mean taiwan_credit?" in text for level, text in synthesized.messages)
+def test_notes_and_warnings_are_lines_of_our_own() -> None:
+    lines = told(jobVcpus=8, onDemandMaxVcpus=4, datasets="taiwan_credits")
+    assert any(line.startswith("note: A training job (8 vCPUs, 14336 MiB): c5.2xlarge hosts 1 job") for line in lines)
+    assert any(line.startswith("warning: ") and "onDemandMaxVcpus is 4" in line for line in lines)
+    assert any(line.startswith("warning: ") and "Did you mean taiwan_credit?" in line for line in lines)
 
 
 def test_the_default_platform_gives_no_warning(cpu: Synthesized, gpu: Synthesized) -> None:
-    assert [text for level, text in cpu.messages + gpu.messages if level != "INFO"] == []
+    assert cpu.messages + gpu.messages == ()
+    assert [line for line in told() if not line.startswith("note: ")] == []
 
 
 def test_synth_fails_where_placement_is_impossible() -> None:

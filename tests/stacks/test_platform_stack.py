@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from stacks.images import content_tag
 from tests.stacks.synthesis import Synthesized, differing_paths, synthesize, synthesize_anew
 
-DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
+DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club", "corporate_ccc", "lending_club_matured")
 
 
 @pytest.fixture
@@ -42,6 +44,7 @@ def test_synthesis_is_deterministic(context: dict[str, Any]) -> None:
 
 def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesized, gpu: Synthesized) -> None:
     expected = {"/Description", "/Outputs/UseGpu/Value", "/Outputs/ImageTag/Value", "/Outputs/InstanceTypes/Value"}
+    expected.add("/Outputs/SpotInstanceTypes/Value")
     template = cpu.logical_id("AWS::EC2::LaunchTemplate")
     expected.add(f"/Resources/{template}/Properties/LaunchTemplateData/BlockDeviceMappings/0/Ebs/VolumeSize")
     for environment in cpu.of("AWS::Batch::ComputeEnvironment"):
@@ -59,8 +62,8 @@ def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesize
             f"{container}/Image/Fn::Join/1/{image}",
         }
     assert differing_paths(cpu.template, gpu.template) == expected
-    # One volume, two environments with two values each, six definitions with five, four lines of description.
-    assert len(expected) == 1 + 2 * 2 + 6 * 5 + 4
+    # One volume, two environments with two values each, ten definitions with five, five lines of description.
+    assert len(expected) == 1 + 2 * 2 + 10 * 5 + 5
 
 
 def test_the_mode_keeps_every_resource_under_its_name(cpu: Synthesized, gpu: Synthesized) -> None:
@@ -81,10 +84,13 @@ def test_the_outputs_are_the_published_ones_and_what_submission_needs(either: Sy
     ours = {
         "OnDemandJobQueueName",
         "SpotJobQueueName",
+        "OperatorPolicyArn",
         "EcrRepoName",
         "ImageTag",
         "LogGroupName",
         "InstanceTypes",
+        "SpotInstanceTypes",
+        "JobShards",
         "AlertTopicArn",
         "Environment",
     }
@@ -98,9 +104,9 @@ def test_job_definitions_are_listed_by_dataset(either: Synthesized) -> None:
         names = json.loads(outputs[f"{prefix}JobDefinitionNames"]["Value"])
         assert names == {d: f"loan-default-prediction-{middle}{d.replace('_', '-')}" for d in DATASETS}
         kind = "Data" if prefix else "Training"
-        # What CloudFormation makes of it: each Ref is the ARN of a revision.
+        # What CloudFormation makes of it: each is the ARN of a revision.
         parts = outputs[f"{prefix}JobDefinitionArns"]["Value"]["Fn::Join"][1]
-        arns = json.loads("".join(part if isinstance(part, str) else part["Ref"] for part in parts))
+        arns = json.loads("".join(part if isinstance(part, str) else part["Fn::GetAtt"][0] for part in parts))
         assert set(arns) == set(DATASETS)
         for dataset, reference in arns.items():
             assert reference.startswith(f"Jobs{kind}{dataset.replace('_', '')}")
@@ -140,7 +146,7 @@ def test_two_environments_and_two_projects_live_side_by_side() -> None:
         synthesize(projectName="other-lab"),
     ]
     names = [name for stack in stacks for name in fixed_names(stack)]
-    assert len(names) == len(set(names)) == 4 * 7
+    assert len(names) == len(set(names)) == 4 * 11
     assert len({stack.stack_name for stack in stacks}) == 4
     assert "/aws/batch/loan-default-prediction-staging" in names
     assert "loan-default-prediction-staging-data-taiwan-credit" in names
@@ -159,7 +165,7 @@ def test_the_region_is_the_chosen_one() -> None:
     assert "eu-central-1" in text
 
 
-def test_stacks_take_from_job_only_the_catalogue() -> None:
+def test_stacks_take_from_job_only_what_needs_no_library() -> None:
     import ast
 
     from tests.stacks.synthesis import ROOT
@@ -172,6 +178,25 @@ def test_stacks_take_from_job_only_the_catalogue() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add((file.name, node.module))
     from_job = {module for _, module in imported if module.split(".")[0] == "job"}
-    assert from_job == {"job.catalogue"}
+    assert from_job == {"job.catalogue", "job.machines", "job.planning.deadline"}
     environment = {(file, module) for file, module in imported if module == "os"}
     assert environment == set(), "the stack reads no environment"
+
+    code = "import sys, job.machines, job.planning.deadline; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert not {"numpy", "pydantic", "pandas"} & set(done.stdout.split())
+
+
+def test_prod_is_protected_and_keeps_what_it_has_but_not_after_a_failed_first_deployment() -> None:
+    prod = synthesize(environment="prod")
+    kept = ("AWS::S3::Bucket", "AWS::ECR::Repository", "AWS::Logs::LogGroup")
+    assert {kind: prod.resources[prod.logical_id(kind)]["DeletionPolicy"] for kind in kept} == dict.fromkeys(
+        kept, "RetainExceptOnCreate"
+    )
+    assert [synthesize(environment=name).protected for name in ("dev", "staging", "prod")] == [False, False, True]
+
+
+def test_prod_may_have_names_of_its_own() -> None:
+    prod = synthesize(environment="prod", bucketName="acme-loans", repositoryName="acme/loans")
+    assert prod.only("AWS::S3::Bucket")["BucketName"] == "acme-loans"
+    assert prod.only("AWS::ECR::Repository")["RepositoryName"] == "acme/loans"

@@ -84,10 +84,12 @@ def test_the_execution_role_pulls_this_image_and_writes_this_log(either: Synthes
 
 
 def test_the_instance_role_is_an_ecs_host_and_nothing_else(either: Synthesized) -> None:
-    repository = {"Fn::GetAtt": [either.logical_id("AWS::ECR::Repository"), "Arn"]}
-
     def ecs(kind: str) -> list[Any]:
-        return [{"Fn::Join": ["", ["arn:aws:ecs:us-east-1:", {"Ref": "AWS::AccountId"}, f":{kind}/*"]]}]
+        suffix = "" if kind == "cluster" else "/*"
+        return [
+            {"Fn::Join": ["", ["arn:aws:ecs:us-east-1:", {"Ref": "AWS::AccountId"}, f":{kind}/{cluster}{suffix}"]]}
+            for cluster in ("*_Batch_*", "AWSBatch-*")
+        ]
 
     assert allowed(either, "InstanceRole") == {
         "ecs:DiscoverPollEndpoint": ["*"],
@@ -100,10 +102,17 @@ def test_the_instance_role_is_an_ecs_host_and_nothing_else(either: Synthesized) 
         "ecs:StartTelemetrySession": ecs("container-instance"),
         "ecs:UpdateContainerInstancesState": ecs("container-instance"),
         "ecs:TagResource": ecs("container-instance"),
-        "ecr:GetAuthorizationToken": ["*"],
-        "ecr:BatchCheckLayerAvailability": [repository],
-        "ecr:BatchGetImage": [repository],
-        "ecr:GetDownloadUrlForLayer": [repository],
+    }
+
+
+def test_people_open_sessions_on_hosts_only_where_that_is_asked_for(cpu: Synthesized) -> None:
+    opened = allowed(synthesize(sessionManager="true"), "InstanceRole")
+    assert set(opened) - set(allowed(cpu, "InstanceRole")) == {
+        "ssm:UpdateInstanceInformation",
+        "ssmmessages:CreateControlChannel",
+        "ssmmessages:CreateDataChannel",
+        "ssmmessages:OpenControlChannel",
+        "ssmmessages:OpenDataChannel",
     }
 
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from stacks.errors import SettingsInvalid
-from stacks.settings import VALUES, ExistingVpc, PlatformSettings
+from stacks.parsers import VALUES
+from stacks.settings import ExistingVpc, PlatformSettings
 from tests.stacks.synthesis import ROOT
 
 VPC = {
@@ -38,8 +39,8 @@ def test_the_defaults_are_those_of_the_published_platform_but_for_the_memory_of_
 def test_the_profile_of_each_mode_is_the_row_of_the_published_table() -> None:
     cpu = PlatformSettings.from_context({}).profile
     gpu = PlatformSettings.from_context({"useGpu": "true"}).profile
-    assert cpu.instance_types == ("c5.xlarge", "c5.2xlarge", "m5.xlarge", "m5.2xlarge")
-    assert gpu.instance_types == ("g4dn.xlarge", "g4dn.2xlarge")
+    assert {one.name for one in cpu.machines} == {"c5.xlarge", "c5.2xlarge", "m5.xlarge", "m5.2xlarge"}
+    assert tuple(one.name for one in gpu.machines) == ("g4dn.xlarge", "g4dn.2xlarge")
     assert (cpu.root_volume_size_gb, gpu.root_volume_size_gb) == (50, 100)
     assert (cpu.gpus_per_job, gpu.gpus_per_job) == (0, 1)
     assert (cpu.use_gpu, gpu.use_gpu) == ("false", "true")
@@ -55,7 +56,7 @@ def test_a_volume_size_that_is_given_holds_in_both_modes(mode: str) -> None:
 def test_every_value_can_be_given_as_text_and_as_json() -> None:
     as_json: dict[str, Any] = {
         "projectName": "credit-lab",
-        "environment": "staging",
+        "environment": "prod",
         "awsRegion": "eu-central-1",
         "useGpu": True,
         "spotMaxVcpus": 64,
@@ -74,9 +75,19 @@ def test_every_value_can_be_given_as_text_and_as_json() -> None:
         "azCount": 2,
         "cpuInstanceTypes": ["m6i.2xlarge"],
         "gpuInstanceTypes": ["g5.2xlarge", "g6.2xlarge"],
+        "bucketName": "acme-loans",
+        "repositoryName": "acme/loans",
+        "sessionManager": True,
+        "perDataset": {"our_cards": {"jobVcpus": 8, "jobMemoryMib": 28000, "shards": 2}},
     }
     as_text = {
-        name: ",".join(value) if isinstance(value, list) else str(value).lower() if value is True else str(value)
+        name: json.dumps(value)
+        if isinstance(value, dict)
+        else ",".join(value)
+        if isinstance(value, list)
+        else str(value).lower()
+        if value is True
+        else str(value)
         for name, value in as_json.items()
     }
     settings = PlatformSettings.from_context(as_json)
@@ -169,6 +180,13 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({**VPC, "awsRegion": "eu-west-1"}, "us-east-1a, us-east-1b is not in eu-west-1", "zones of awsRegion"),
     ({**VPC, "subnetIds": "subnet-1"}, 'subnetIds: "subnet-1" is not a subnet\'s id', "such as subnet-"),
     ({"config": "no-such-file.json"}, "config: cannot read no-such-file.json", "Name a JSON file that exists."),
+    ({"bucketName": "acme"}, "bucketName: only prod has names", "or add environment=prod."),
+    ({"environment": "prod", "bucketName": "A b"}, 'bucketName: "A b" is not a bucket', "lower-case letters"),
+    ({"cpuInstanceTypes": "m9z.xlarge:4:16384:1"}, "m9z.xlarge:4:16384:1 has a GPU", "in gpuInstanceTypes."),
+    ({"perDataset": {"lending_clubs": {"shards": 2}}}, "perDataset: lending_clubs is not among", "mean lending_club?"),
+    ({"perDataset": {"lending_club": {"shard": 2}}}, "perDataset.lending_club.shard: there is no", "mean shards?"),
+    ({"perDataset": {"lending_club": {"jobVcpus": "a"}}}, "perDataset.lending_club.jobVcpus: ", "a number of vCPUs"),
+    ({"perDataset": "lending_club"}, "perDataset: not an object", "in the config file."),
     ({"config": 3}, "config: 3 is not the name of a file", "-c config=config/gpu.json"),
 ]
 

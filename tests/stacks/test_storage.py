@@ -53,19 +53,22 @@ def test_the_last_five_images_of_each_mode_are_kept_and_tags_are_immutable(cpu: 
     assert [rule["selection"] for rule in rules] == [
         {"tagStatus": "tagged", "tagPrefixList": ["cpu-"], "countType": "imageCountMoreThan", "countNumber": 5},
         {"tagStatus": "tagged", "tagPrefixList": ["gpu-"], "countType": "imageCountMoreThan", "countNumber": 5},
+        {"tagStatus": "untagged", "countType": "sinceImagePushed", "countNumber": 1, "countUnit": "days"},
     ]
-    assert [rule["action"] for rule in rules] == [{"type": "expire"}] * 2
-    assert [rule["rulePriority"] for rule in rules] == [1, 2]
+    assert [rule["action"] for rule in rules] == [{"type": "expire"}] * 3
+    assert [rule["rulePriority"] for rule in rules] == [1, 2, 3]
 
 
 @pytest.mark.parametrize(
-    ("environment", "policy", "empty"), [("dev", "Delete", True), ("staging", "Delete", True), ("prod", "Retain", None)]
+    ("environment", "policy", "empty"),
+    [("dev", "Delete", True), ("staging", "Delete", True), ("prod", "RetainExceptOnCreate", None)],
 )
 def test_data_and_images_go_with_the_stack_except_in_prod(environment: str, policy: str, empty: bool | None) -> None:
     synthesized = synthesize(environment=environment)
     for kind in KEPT:
         resource = synthesized.resources[synthesized.logical_id(kind)]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == (policy, policy)
+        assert resource["DeletionPolicy"] == policy
+        assert resource["UpdateReplacePolicy"] == policy.removesuffix("ExceptOnCreate")
     assert (synthesized.only("AWS::ECR::Repository").get("EmptyOnDelete") or None) is empty
 
 

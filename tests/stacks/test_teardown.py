@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
 
@@ -15,7 +16,7 @@ from stacks.bootstrap import Unbootstrap, ensure_spot_role
 from stacks.deployed import DeployedStack, deployed_image_tag, find_stack, has_image
 from stacks.errors import OperationRefused
 from stacks.settings import PlatformSettings
-from stacks.teardown import UNFINISHED, Teardown
+from stacks.teardown import UNFINISHED, Teardown, empty_bucket
 from tests.stacks.fakes import FakeCloudFormation, Missing, put_image
 
 
@@ -30,7 +31,11 @@ class FakeBatch:
         self.revisions: dict[str, list[str]] = {}
 
     def describe_job_queues(self, jobQueues: list[str]) -> dict[str, Any]:
-        return {"jobQueues": [{"jobQueueArn": arn} for arn in jobQueues if arn in self.jobs]}
+        return {
+            "jobQueues": [
+                {"jobQueueArn": arn, "jobQueueName": arn.split("/")[-1]} for arn in jobQueues if arn in self.jobs
+            ]
+        }
 
     def update_job_queue(self, jobQueue: str, state: str) -> None:
         assert state == "DISABLED"
@@ -74,8 +79,26 @@ def stack_of(*resources: tuple[str, str], **more: Any) -> dict[str, dict[str, An
     return {"it": {"resources": [(kind, name, "CREATE_COMPLETE") for kind, name in resources], **more}}
 
 
+@pytest.fixture(autouse=True)
+def notes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where teardown writes down what to deregister."""
+    monkeypatch.setattr("tests.stacks.test_teardown.NOTES", tmp_path / "build")
+    return tmp_path / "build"
+
+
+NOTES = Path()
+
+
 def teardown_of(cloudformation: FakeCloudFormation, batch: FakeBatch, s3: Any = None, **more: Any) -> Teardown:
-    return Teardown(cloudformation=cloudformation, batch=batch, s3=s3, say=lambda line: None, sleep=batch.sleep, **more)
+    return Teardown(
+        cloudformation=cloudformation,
+        batch=batch,
+        s3=s3,
+        say=lambda line: None,
+        sleep=batch.sleep,
+        notes=NOTES,
+        **more,
+    )
 
 
 def test_jobs_are_told_once_and_waited_for() -> None:
@@ -108,12 +131,32 @@ def test_a_queue_that_is_gone_already_is_passed_over() -> None:
     assert batch.disabled == [QUEUE]
 
 
-def test_every_revision_of_a_definition_is_deregistered() -> None:
+def test_every_revision_of_a_definition_is_deregistered_once_the_stack_is_gone(notes: Path) -> None:
     batch = FakeBatch({})
     batch.revisions = {"loans-cards": [f"{DEFINITION}:{number}" for number in (1, 2, 3)]}
     cloudformation = FakeCloudFormation(stack_of(("AWS::Batch::JobDefinition", f"{DEFINITION}:3")))
     teardown_of(cloudformation, batch).run("it", "dev")
+    teardown_of(cloudformation, batch).deregister("it")
+    assert batch.deregistered == [], "its deletion may still fail, and jobs must be retried then"
+    cloudformation.delete_stack("it")
+    teardown_of(cloudformation, batch).deregister("it")
     assert batch.deregistered == [f"{DEFINITION}:1", f"{DEFINITION}:2", f"{DEFINITION}:3"]
+    assert list(notes.iterdir()) == []
+    teardown_of(cloudformation, batch).deregister("it")
+    assert len(batch.deregistered) == 3, "nothing is left to do"
+
+
+def test_what_a_first_teardown_noted_is_kept_when_the_deletion_failed_half_way() -> None:
+    batch = FakeBatch({})
+    batch.revisions = {"loans-cards": [f"{DEFINITION}:1"], "loans-bonds": [f"{DEFINITION[:-5]}bonds:1"]}
+    bonds = DEFINITION.replace("cards", "bonds")
+    whole = [("AWS::Batch::JobDefinition", f"{DEFINITION}:1"), ("AWS::Batch::JobDefinition", f"{bonds}:1")]
+    teardown_of(FakeCloudFormation(stack_of(*whole)), batch).run("it", "dev")
+    cloudformation = FakeCloudFormation(stack_of(whole[0]))
+    teardown_of(cloudformation, batch).run("it", "dev")
+    cloudformation.delete_stack("it")
+    teardown_of(cloudformation, batch).deregister("it")
+    assert len(batch.deregistered) == 2
 
 
 def test_what_cloudformation_has_deleted_already_is_not_touched() -> None:
@@ -152,11 +195,10 @@ def test_a_bucket_with_more_versions_than_one_request_can_delete_is_emptied(s3: 
         s3.delete_object(Bucket="filled", Key=f"executions/{number}")
     for number in range(3):
         s3.create_multipart_upload(Bucket="filled", Key=f"data/{number}")
-    teardown = Teardown(cloudformation=None, batch=None, s3=s3, say=said.append)
-    teardown.empty_bucket("filled")
+    empty_bucket(s3, "filled", said.append)
     assert said == ["emptied bucket filled: 1150 versions and delete markers, 3 open uploads"]
     s3.delete_bucket(Bucket="filled")
-    teardown.empty_bucket("filled")
+    empty_bucket(s3, "filled", said.append)
     assert said[1:] == ["bucket filled is gone already"]
 
 
@@ -164,9 +206,8 @@ def test_an_object_that_cannot_be_deleted_ends_the_target_with_its_name() -> Non
     s3 = Mock()
     s3.list_object_versions.return_value = {"Versions": [{"Key": "executions/1", "VersionId": "v"}]}
     s3.delete_objects.return_value = {"Errors": [{"Key": "executions/1", "Code": "AccessDenied"}]}
-    teardown = Teardown(cloudformation=None, batch=None, s3=s3, say=lambda line: None)
     with pytest.raises(OperationRefused, match="the first is executions/1: AccessDenied"):
-        teardown.empty_bucket("filled")
+        empty_bucket(s3, "filled", lambda line: None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,117 @@
+"""How long a job may take, and how many attempts or shards it needs for that. Standard library only: `stacks` reads it.
+
+AWS Batch ends an attempt at its time-out and retries no job that was ended so. An attempt therefore leaves by itself
+before that, with the exit code that is retried, and the next one goes on where it stopped. Each attempt is one slice of
+the job's work.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+LEAVE_EARLY_S = 600
+"""How long before its time-out an attempt leaves: time to save what is in flight, to verify, and for slow storage."""
+
+START_S = 120.0
+"""What goes by before an attempt works: loading libraries, reading checkpoints, handing data to workers."""
+
+MOST_ATTEMPTS = 10
+"""How often AWS Batch starts a job at most."""
+
+SPARE_ATTEMPTS = 3
+"""Attempts beyond those that the work needs: for hosts that are taken away."""
+
+MOST_SHARDS = 10_000
+"""The largest array of AWS Batch."""
+
+
+def seconds_to_work(timeout_s: int) -> int:
+    """Return ``LDP_MAX_SECONDS`` of a job whose attempts are ended after `timeout_s` seconds; at least 1."""
+    return max(timeout_s - LEAVE_EARLY_S, 1)
+
+
+def is_over(started_s: float, max_s: float | None, now_s: float) -> bool:
+    """Return whether an attempt that started at a moment on the clock has had the seconds that it may take."""
+    return max_s is not None and now_s - started_s >= max_s
+
+
+@dataclass(frozen=True)
+class Fit:
+    """Whether a job with certain limits can do a piece of work, and in how many slices of time.
+
+    Attributes
+    ----------
+    workers : int
+        Processes that its vCPUs and its memory allow; 0 if its memory is not enough for one.
+    hours : float
+        How long the whole work takes with these workers.
+    slices : int or None
+        Attempts that one job needs for it, none of them lost; None if it can never do it.
+    attempts : int or None
+        What a submission asks for: slices and some to spare. None where that is more than AWS Batch allows.
+    shards : int or None
+        Into how many jobs the work has to be divided; 1 where one can do it, None if no number is enough.
+    """
+
+    workers: int
+    hours: float
+    slices: int | None
+    attempts: int | None
+    shards: int | None
+
+
+def fit(
+    items_s: Sequence[float],
+    longest_fit_s: float,
+    *,
+    workers: int,
+    timeout_s: int,
+) -> Fit:
+    """Say in how many attempts or shards a job does its work.
+
+    Parameters
+    ----------
+    items_s : sequence of float
+        What each work item is expected to take one worker, in seconds.
+    longest_fit_s : float
+        The longest single fit: it is made whole within one attempt or not at all.
+    workers : int
+        Processes of each job; 0 if its memory is not enough for one.
+    timeout_s : int
+        When an attempt is ended.
+    """
+    useful_s = seconds_to_work(timeout_s) - START_S
+    hours = makespan(items_s, workers) / 3600 if workers else 0.0
+    if not workers or longest_fit_s >= useful_s:
+        return Fit(workers, hours, None, None, None)
+    slices = max(1, math.ceil(3600 * hours / useful_s))
+    most = MOST_ATTEMPTS - SPARE_ATTEMPTS
+    if slices <= most:
+        return Fit(workers, hours, slices, slices + SPARE_ATTEMPTS, 1)
+    # An item stays within one shard, so the longest sets how far dividing helps.
+    least = math.ceil(sum(items_s) / workers / useful_s / most)
+    shards: int | None = None
+    for count in range(max(2, least), min(len(items_s), MOST_SHARDS) + 1):
+        if max(makespan(part, workers) for part in dealt(items_s, count)) <= most * useful_s:
+            shards = count
+            break
+    return Fit(workers, hours, slices, None, shards)
+
+
+def makespan(items_s: Iterable[float], workers: int) -> float:
+    """Return how long `workers` take for items of so many seconds, the longest first."""
+    return max((sum(part) for part in dealt(tuple(items_s), workers)), default=0.0)
+
+
+def dealt(items_s: Sequence[float], count: int) -> list[list[float]]:
+    """Deal items out to so many, the longest first, each to the one who has the least so far."""
+    parts: list[list[float]] = [[] for _ in range(count)]
+    loads = [(0.0, index) for index in range(count)]
+    for item in sorted(items_s, reverse=True):
+        load, index = heapq.heappop(loads)
+        parts[index].append(item)
+        heapq.heappush(loads, (load + item, index))
+    return parts

@@ -1,0 +1,198 @@
+"""A job that cannot do its work within one attempt: it leaves before its time-out, and the attempts add up.
+
+The clock is simulated; the runner, its deadline and its checkpoints are the real ones. What the simulated platform does
+is what AWS Batch does: it ends an attempt at its time-out and then starts no other, and starts one anew after 143.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from job.console import Console
+from job.errors import Interrupted, OutOfTime
+from job.planning.costs import item_costs
+from job.planning.deadline import LEAVE_EARLY_S, MOST_ATTEMPTS, SPARE_ATTEMPTS, dealt, fit, seconds_to_work
+from job.planning.items import items_of
+from job.planning.searches import Searches
+from job.planning.spec import read_spec
+from job.running.news import FitMade, Made
+from job.running.processes import Options
+from job.running.runner import Means, RunReport, run_experiment
+from job.running.workers import Note, Outcome
+from job.signals import Stop
+from job.training.search import Fit
+from tests.faults.simulation import CANDIDATES, FOLDS, World, compute, number, spec
+from tests.faults.test_schedules import world
+
+ROWS, FEATURES = 1_350_000, 42
+"""Lending Club's finished loans."""
+
+
+@dataclass(frozen=True)
+class Size:
+    rows: int
+    features: int
+
+
+def lending_club() -> tuple[list[float], float]:
+    """Return what the work items of the spec `default` take on Lending Club at full size, and the longest fit."""
+    chosen = read_spec("default")
+    searches = Searches(chosen)
+    units = [unit for unit in chosen.units() if unit.dataset.startswith("lending_club")]
+    assert units
+    infos = {unit.dataset: Size(ROWS, FEATURES) for unit in units}
+    costs = item_costs(searches, items_of(units), infos).values()
+    longest = max(max(*part.fits, part.refit) for cost in costs for part in cost.units.values())
+    return [cost.cpu_seconds for cost in costs], longest
+
+
+class SlowPool:
+    """One worker after the other makes a fit that takes `fit_s` seconds; the platform ends everything at a moment."""
+
+    def __init__(self, now: World, fit_s: float, ends_at: float) -> None:
+        self._world, self._fit_s, self._ends_at = now, fit_s, ends_at
+
+    def run(self, tasks: Any, stopped: Any, *, alone: bool = False) -> Iterator[Any]:
+        for task in tasks:
+            for unit in task.units:
+                made = dict(task.known.get(unit, {}))
+                for place in [(c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in made]:
+                    until = self._world.now + self._fit_s
+                    while self._world.now < until:  # a pool looks at the wish while a fit goes on
+                        if stopped():
+                            return
+                        self._world.now += min(30.0, until - self._world.now)
+                        if self._world.now >= self._ends_at:
+                            raise TimedOut
+                        yield None
+                    made[place] = Fit(number(unit, place), self._fit_s)
+                    yield Note(task, FitMade(unit, place, made[place]))
+                yield Note(task, Made(compute(unit, made), "2026-01-01T00:00:00+00:00", 1.0))
+            yield Outcome(task)
+
+
+class TimedOut(BaseException):
+    """AWS Batch ended the attempt: the job is FAILED, and not retried."""
+
+
+class SimulatedStop(Stop):
+    def ask(self, number: signal.Signals, reason: str) -> None:
+        self.signal, self._reason = number, reason
+
+
+def attempt(now: World, *, timeout_s: int, fit_s: float, leaves: bool = True) -> RunReport | int:
+    """Run one attempt as the platform does, and return its report or its exit code."""
+    stop = SimulatedStop()
+
+    @contextmanager
+    def signals() -> Iterator[Stop]:
+        yield stop
+
+    @contextmanager
+    def pool(*_: Any) -> Iterator[SlowPool]:
+        yield SlowPool(now, fit_s, started + timeout_s)
+
+    def sleep(seconds: float) -> None:
+        now.now += seconds
+
+    started = now.now
+    means = Means(pool=pool, signals=signals, clock=lambda: now.now, sleep=sleep)
+    options = Options(1, Path(), max_s=seconds_to_work(timeout_s) if leaves else None)
+    try:
+        return run_experiment(now.store, spec(), device="cpu", console=Console.silent(), options=options, means=means)
+    except (Interrupted, OutOfTime) as error:
+        return error.exit_code
+
+
+def job(now: World, *, attempts: int, timeout_s: int, fit_s: float, leaves: bool = True) -> tuple[str, int]:
+    """Run a job as AWS Batch does and return its state, and how many attempts it had."""
+    for count in range(1, attempts + 1):
+        end = attempt(now, timeout_s=timeout_s, fit_s=fit_s, leaves=leaves)
+        if isinstance(end, RunReport):
+            return "SUCCEEDED", count
+        if end != 143:
+            return f"FAILED with {end}", count
+    return "FAILED: no attempt left", attempts
+
+
+UNITS = 8
+WORK = UNITS * FOLDS * CANDIDATES
+"""How many fits the simulated execution has."""
+
+
+def test_a_job_whose_work_takes_several_attempts_ends_complete() -> None:
+    timeout, needed = 24 * 3600, 5.5
+    fit_s = needed * seconds_to_work(timeout) / WORK
+    found = fit([fit_s * FOLDS * CANDIDATES] * UNITS, fit_s, workers=1, timeout_s=timeout)
+    assert found.slices is not None
+    assert found.attempts is not None
+    state, count = job(world(1), attempts=found.attempts, timeout_s=timeout, fit_s=fit_s)
+    assert state == "SUCCEEDED"
+    assert count <= found.attempts
+    assert count > 5, "or the test shows nothing"
+
+
+def test_without_the_deadline_such_a_job_is_lost_to_its_time_out() -> None:
+    timeout = 24 * 3600
+    fit_s = 3.0 * timeout / WORK
+    with pytest.raises(TimedOut):
+        job(world(1), attempts=10, timeout_s=timeout, fit_s=fit_s, leaves=False)
+
+
+def test_an_attempt_that_saves_nothing_new_fails_instead_of_being_retried_for_ever() -> None:
+    timeout = 3600
+    assert job(world(1), attempts=10, timeout_s=timeout, fit_s=2.0 * timeout) == ("FAILED with 1", 1)
+
+
+def test_lending_club_at_full_size_ends_complete_under_the_platforms_limits() -> None:
+    """The plan says what it takes; a job with that many attempts, whose fits take as long in all, is simulated."""
+    items, longest = lending_club()
+    timeout = 24 * 3600
+    found = fit(items, longest, workers=4, timeout_s=timeout)
+    assert found.hours * 4 > 100, "or it is not the full size"
+    assert found.shards is not None
+    # One of its shards, as it is dealt out; each goes its own way.
+    share = max((sum(part) / 4 for part in dealt(items, found.shards)), default=0.0)
+    slices = fit([share], longest, workers=1, timeout_s=timeout).slices
+    assert slices is not None
+    attempts = slices + SPARE_ATTEMPTS
+    assert attempts <= MOST_ATTEMPTS
+    state, count = job(world(2), attempts=attempts, timeout_s=timeout, fit_s=share / WORK)
+    assert state == "SUCCEEDED"
+    assert count <= slices + 1
+
+
+@pytest.mark.parametrize("hours", [1, 24, 120])
+def test_an_attempt_leaves_ten_minutes_before_its_time_out(hours: int) -> None:
+    now = world(3)
+    started = now.now
+    assert attempt(now, timeout_s=hours * 3600, fit_s=1000.0 * hours) == 143
+    took = now.now - started
+    assert hours * 3600 - LEAVE_EARLY_S <= took <= hours * 3600 - LEAVE_EARLY_S + 60
+
+
+def test_more_work_than_ten_attempts_do_is_divided() -> None:
+    day = 24 * 3600
+    found = fit([day / 10] * 400, 600.0, workers=4, timeout_s=day)
+    assert (found.attempts, found.slices is not None and found.slices > 7) == (None, True)
+    assert found.shards is not None
+    for part in dealt([day / 10] * 400, found.shards):
+        alone = fit(part, 600.0, workers=4, timeout_s=day)
+        assert alone.attempts is not None
+        assert alone.attempts <= MOST_ATTEMPTS
+    fewer = [fit(part, 600.0, workers=4, timeout_s=day) for part in dealt([day / 10] * 400, found.shards - 1)]
+    assert any(one.attempts is None for one in fewer), "no fewer would do"
+
+
+def test_what_no_number_of_attempts_can_do_is_said() -> None:
+    day = 24 * 3600
+    assert fit([10.0], 2.0 * day, workers=4, timeout_s=day).slices is None, "one fit is longer than an attempt"
+    assert fit([10.0], 1.0, workers=0, timeout_s=day).slices is None, "no memory for one worker"
+    assert fit([100.0 * day], 10.0, workers=4, timeout_s=day).shards is None, "one item, which no shard divides"
