@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -19,6 +21,7 @@ from stacks.deployed import deployed_image_tag, find_stack
 from stacks.errors import OperationRefused, PlatformError, Problem
 from stacks.images import content_tag, require_committed
 from stacks.push import Push, docker_command
+from stacks.region import require_one_region
 from stacks.settings import PlatformSettings, context_of
 from stacks.teardown import Teardown
 
@@ -65,6 +68,8 @@ def _run(options: argparse.Namespace, settings: PlatformSettings) -> None:
     def client(service: str) -> Any:
         return boto3.client(service, region_name=settings.aws_region, config=Config(retries={"mode": "standard"}))
 
+    profile = botocore.session.Session().get_scoped_config().get("region")
+    require_one_region(settings.aws_region, os.environ, profile)
     HANDLERS[options.command](options, settings, client)
 
 

@@ -12,7 +12,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
+from stacks.compute import BATCH_CLUSTERS
 from stacks.jobs import DELETE_PREFIXES, READ_PREFIXES, WRITE_PREFIXES
+from stacks.operator import UPLOAD_PREFIXES
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,11 @@ def acknowledge_findings(stack: cdk.Stack, *, bucket: s3.Bucket, own_vpc: bool) 
 def _entries(stack: cdk.Stack, *, bucket: s3.Bucket, own_vpc: bool) -> tuple[Acknowledged, ...]:
     any_login = "ecr:GetAuthorizationToken is an action without a resource; what may be pulled is limited beside it."
     ecs = f"arn:aws:ecs:{stack.region}:<AWS::AccountId>"
-    clusters = "Batch names its ECS clusters itself, after this role exists; account and region are fixed."
+    clusters = "Batch names its ECS clusters itself, after this role exists; account, region and its way are fixed."
+    batch = f"arn:aws:batch:{stack.region}:<AWS::AccountId>"
+    tagged = "Whose it is, is told by the stack's tag in the statement's condition; names of dev begin those of prod."
+    hosts = "ecs:DiscoverPollEndpoint is an action without a resource, and so are those of a session, where allowed."
+    lists = "Batch's List and Describe actions, prices and quotas know no resources."
     logical_id = stack.get_logical_id(cast("cdk.CfnElement", bucket.node.default_child))
     prefixes = sorted({*READ_PREFIXES, *WRITE_PREFIXES, *DELETE_PREFIXES})
     flow_logs = Acknowledged(
@@ -70,9 +76,23 @@ def _entries(stack: cdk.Stack, *, bucket: s3.Bucket, own_vpc: bool) -> tuple[Ack
             "logs need a second bucket that nobody empties; CloudTrail data events tell the same where it matters.",
         ),
         *([flow_logs] if own_vpc else []),
-        Acknowledged("Compute/InstanceRole", "IAM5[Resource::*]", f"ecs:DiscoverPollEndpoint likewise. {any_login}"),
-        Acknowledged("Compute/InstanceRole", f"IAM5[Resource::{ecs}:cluster/*]", clusters),
-        Acknowledged("Compute/InstanceRole", f"IAM5[Resource::{ecs}:container-instance/*]", clusters),
+        Acknowledged("Compute/InstanceRole", "IAM5[Resource::*]", hosts),
+        *(
+            Acknowledged("Compute/InstanceRole", f"IAM5[Resource::{ecs}:{kind}]", clusters)
+            for cluster in BATCH_CLUSTERS
+            for kind in (f"cluster/{cluster}", f"container-instance/{cluster}/*")
+        ),
+        Acknowledged("Operator/Policy", "IAM5[Resource::*]", lists),
+        Acknowledged("Operator/Policy", f"IAM5[Resource::{batch}:job-definition/*]", tagged),
+        Acknowledged("Operator/Policy", f"IAM5[Resource::{batch}:job/*]", tagged),
+        *(
+            Acknowledged(
+                "Operator/Policy",
+                f"IAM5[Resource::<{logical_id}.Arn>/{prefix}]",
+                "Objects under the prefixes of this one bucket that people upload to and fetch from.",
+            )
+            for prefix in sorted({*READ_PREFIXES, *UPLOAD_PREFIXES})
+        ),
         Acknowledged("Jobs/ExecutionRole", "IAM5[Resource::*]", any_login),
         *(
             Acknowledged(

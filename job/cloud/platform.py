@@ -113,6 +113,12 @@ def find_platform(cloudformation: Any, name: str) -> Platform:
             if error.response.get("Error", {}).get("Code") != "ValidationError" or "does not exist" not in str(error):
                 raise
             raise PlatformNotFound(f"there is no stack {name} in {cloudformation.meta.region_name}", remedy) from None
+    lies_in = str(stack.get("StackId", "")).split(":")[3:4]
+    if lies_in not in ([], [cloudformation.meta.region_name]):
+        raise PlatformNotFound(
+            f"the stack {name} lies in {lies_in[0]}, and {cloudformation.meta.region_name} was asked",
+            f"Give --region {lies_in[0]}, or correct AWS_ENDPOINT_URL.",
+        )
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
     status = stack["StackStatus"]
     try:

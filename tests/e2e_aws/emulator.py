@@ -139,6 +139,13 @@ def _patches() -> list[Any]:
         patch.object(JobDefinition, "create_from_cloudformation_json", classmethod(_register)),
         patch.object(JobDefinition, "update_from_cloudformation_json", classmethod(_register_again)),
         patch.object(JobDefinition, "delete", lambda self, account_id, region_name: self.deregister(), create=True),
+        patch.object(JobDefinition, "has_cfn_attr", classmethod(lambda cls, attribute: True)),
+        patch.object(
+            JobDefinition,
+            "get_cfn_attribute",
+            lambda self, attribute: {"JobDefinitionArn": self.arn}[attribute],
+            create=True,
+        ),
         patch.object(BatchSimpleBackend, "_mark_job_as_finished", _leave_running),
         patch.object(Job, "terminate", _end),
         patch.dict("moto.iam.models.SERVICE_NAME_CONVERSION", {"spot": "EC2Spot"}),

@@ -257,6 +257,36 @@ def test_trees_do_not_depend_on_the_processors_blas_kernels(make_ldp: Callable[.
     assert {unit: found["Haswell"][unit] for unit in trees} == {unit: found["Nehalem"][unit] for unit in trees}
 
 
+EVERY_MODEL = """
+datasets = ["taiwan_credit"]
+techniques = ["baseline"]
+seeds = [1]
+folds = 2
+[models.logistic_regression.grid]
+alpha = 1e-3
+[models.random_forest.grid]
+n_estimators = 10
+[models.lightgbm.grid]
+n_estimators = 10
+[models.xgboost.grid]
+n_estimators = 10
+[models.mlp.grid]
+hidden_layer_sizes = [[10]]
+"""
+
+
+def test_no_model_depends_on_whether_the_processor_has_avx_512(make_ldp: Callable[..., Ldp], tmp_path: Path) -> None:
+    """NumPy's own exp and log do; workers switch those loops off, whatever the environment says, as the images do."""
+    found = {}
+    for name, features in (("as-it-is", ""), ("without", "X86_V4 AVX512_ICL AVX512_SPR")):
+        ldp = make_ldp(str(tmp_path / name), name, EVERY_MODEL)
+        code, said = ldp.run(*RUN, NPY_DISABLE_CPU_FEATURES=features)
+        assert code == 0, said
+        found[name] = ldp.digests()
+    assert len(found["without"]) == 5, "one unit of each model"
+    assert found["as-it-is"] == found["without"]
+
+
 @pytest.mark.parametrize("small_disk", ["128k"], indirect=True)
 def test_a_scratch_directory_smaller_than_its_limit_costs_time_and_nothing_else(
     make_ldp: Callable[..., Ldp], small_disk: Path, tmp_path: Path, expected: dict[str, str]

@@ -111,7 +111,7 @@ def test_the_protection_of_any_other_stack_stays(status: str) -> None:
 def test_a_change_of_the_machines_while_jobs_run_is_asked_for_and_refused_where_nobody_agrees() -> None:
     batch = Batch({"RUNNING": ["cards"], "RUNNABLE": ["bonds"]})
     apply, said, asked = apply_to({DEV: deployed()}, batch=batch)
-    with pytest.raises(OperationRefused, match="2 jobs are not finished — Wait for them, or add YES=true"):
+    with pytest.raises(OperationRefused, match=r"2 jobs are not finished\n +Wait for them, or add YES=true"):
         before(apply, useGpu="true")
     assert len(asked) == 1
     assert "those that run go on for 30 minutes, are then ended and retried" in said[0]

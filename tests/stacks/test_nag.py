@@ -20,6 +20,7 @@ CONTEXTS: list[dict[str, Any]] = [
     {"useGpu": "true"},
     {"environment": "prod", "alertEmail": "team@example.com", "monthlyBudgetUsd": "20"},
     {
+        "sessionManager": "true",
         "vpcId": "vpc-0123456789abcdef0",
         "subnetIds": "subnet-0123456789abcdef0",
         "availabilityZones": "us-east-1a",

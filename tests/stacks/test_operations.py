@@ -12,6 +12,7 @@ import pytest
 import stacks.__main__ as operations
 from stacks.errors import OperationRefused, Problem
 from stacks.images import content_tag
+from stacks.region import require_one_region
 from tests.stacks.fakes import FakeCloudFormation
 from tests.stacks.synthesis import MAKE_VARIABLES, ROOT
 
@@ -54,6 +55,36 @@ def test_what_aws_refuses_ends_in_one_line(monkeypatch: pytest.MonkeyPatch, caps
     said = capsys.readouterr().err
     assert said.startswith("error: AWS refused: Unable to locate credentials")
     assert "Check the credentials" in said
+
+
+@pytest.mark.parametrize(
+    ("environment", "profile", "said"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, None, "awsRegion is us-east-1, and AWS_REGION is eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-1"}, None, "awsRegion is us-east-1, and AWS_DEFAULT_REGION is eu-west-1"),
+        ({"AWS_REGION": "us-east-1"}, "eu-west-1", "awsRegion is us-east-1, and the profile's region is eu-west-1"),
+    ],
+)
+def test_two_regions_are_refused_with_both_values(environment: dict[str, str], profile: str | None, said: str) -> None:
+    with pytest.raises(OperationRefused, match=said) as refusal:
+        require_one_region("us-east-1", environment, profile)
+    assert "CONTEXT=awsRegion=eu-west-1" in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "profile"), [({}, None), ({"AWS_REGION": "us-east-1", "AWS_DEFAULT_REGION": ""}, "us-east-1")]
+)
+def test_one_region_or_none_is_enough(environment: dict[str, str], profile: str | None) -> None:
+    require_one_region("us-east-1", environment, profile)
+
+
+def test_a_target_asks_aws_nothing_where_two_regions_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(operations.boto3, "client", lambda *_, **__: pytest.fail("it was asked"))
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert operations.main(["state"]) == 1
+    assert "awsRegion is us-east-1, and AWS_REGION is eu-west-1" in capsys.readouterr().err
 
 
 def answer(stack: dict[str, Any] | None, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -35,7 +35,7 @@ def under(bucket: dict[str, Any], *prefixes: str) -> list[dict[str, Any]]:
 def test_no_policy_allows_a_wildcard_action() -> None:
     synthesized = synthesize(alertEmail="team@example.com", monthlyBudgetUsd=20)
     found = documents(synthesized.template)
-    assert len(found) == 3 + 3 + 3, "three roles with a trust and a policy each, bucket, endpoint and topic"
+    assert len(found) == 3 + 3 + 1 + 3, "three roles with a trust and a policy each, people, bucket, endpoint, topic"
     for document in found:
         for statement in document["Statement"]:
             assert "NotAction" not in statement

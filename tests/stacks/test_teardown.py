@@ -244,7 +244,7 @@ def test_an_image_is_not_there_where_its_repository_is_gone() -> None:
 def test_a_deployed_stack_is_found_with_all_pages_of_its_resources() -> None:
     stacks = stack_of(("AWS::S3::Bucket", "b"), ("AWS::S3::BucketPolicy", " "), ("AWS::ECR::Repository", "r"))
     assert find_stack(FakeCloudFormation(stacks), "it") == DeployedStack(
-        "it", {}, (("AWS::S3::Bucket", "b"), ("AWS::ECR::Repository", "r"))
+        "it", "CREATE_COMPLETE", {}, (("AWS::S3::Bucket", "b"), ("AWS::ECR::Repository", "r"))
     )
 
 
