@@ -16,7 +16,7 @@ from stacks.teardown import Say
 
 Docker = Callable[..., "subprocess.CompletedProcess[str]"]
 PLATFORM = "amd64"
-"""What the instance types of :mod:`stacks.instances` run."""
+"""What the instance types of :mod:`job.machines` run."""
 
 
 def docker_command(command: str) -> Docker:

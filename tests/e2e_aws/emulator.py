@@ -388,5 +388,6 @@ def _cluster(self: Any) -> str:
     cluster, action = self._get_param("cluster"), self._get_action()
     if action == "DiscoverPollEndpoint":
         return "*"
-    kind = "container-instance" if action == "UpdateContainerInstancesState" else "cluster"
-    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:{kind}/{cluster}"
+    if action == "UpdateContainerInstancesState":
+        return f"arn:aws:ecs:{REGION}:{ACCOUNT}:container-instance/{cluster}/{self._get_param('containerInstances')[0]}"
+    return f"arn:aws:ecs:{REGION}:{ACCOUNT}:cluster/{cluster}"

@@ -190,6 +190,11 @@ HOST: list[Request] = [
         {"cluster": "AWSBatch-x", "containerInstances": ["x"], "status": "DRAINING"},
     ),
 ]
+ANOTHER_CLUSTER: list[Request] = [
+    ("ecs", "register_container_instance", {"cluster": "web"}),
+    ("ecs", "submit_task_state_change", {"cluster": "web"}),
+    ("ecs", "update_container_instances_state", {"cluster": "web", "containerInstances": ["x"], "status": "DRAINING"}),
+]
 TOUCH_DATA: list[Request] = [
     s3("get_object", "data/raw/cards.csv"),
     s3("put_object", "executions/a-1/results/z", Body=b"1"),
@@ -202,8 +207,8 @@ CASES: list[tuple[str, bool, Request]] = [
     *[("Job", False, request) for request in JOB_MAY_NOT],
     *[("Execution", True, request) for request in PULL + WRITE_LOGS],
     *[("Execution", False, request) for request in TOUCH_DATA + HOST[1:]],
-    *[("Instance", True, request) for request in PULL + HOST],
-    *[("Instance", False, request) for request in TOUCH_DATA + WRITE_LOGS],
+    *[("Instance", True, request) for request in HOST],
+    *[("Instance", False, request) for request in PULL + TOUCH_DATA + WRITE_LOGS + ANOTHER_CLUSTER],
     *[(role, False, request) for role in ("Job", "Execution", "Instance") for request in NOBODY_MAY],
 ]
 

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from job.console import Console
 from job.errors import SettingInvalid
-from job.running.notice import Metadata, metadata_endpoint, watch_notices
+from job.running.notice import Metadata, ending_on_notice, metadata_endpoint, watch_notices
 from tests.faults.servers import MetadataService, serve
 
 
@@ -218,3 +219,21 @@ def test_a_signal_after_a_notice_does_not_end_the_process_at_once(monkeypatch: p
     stop.arrived(signal.SIGTERM)
     assert exits == [143]
     stop.over()
+
+
+def test_a_notice_ends_a_data_job_as_sigterm_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _frame: heard.append(number))
+    service = MetadataService()
+    service.content["spot/instance-action"] = '{"action": "terminate", "time": "2026-11-24T08:22:00Z"}'
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    try:
+        with serve(service.handler()) as endpoint:
+            monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", endpoint)
+            with ending_on_notice(Console.silent()):
+                deadline = time.monotonic() + 20
+                while not heard and time.monotonic() < deadline:
+                    time.sleep(0.02)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]

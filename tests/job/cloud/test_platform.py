@@ -292,3 +292,14 @@ def test_without_boto3_the_command_says_what_to_install(
     told = capsys.readouterr().err
     assert "ldp cloud needs boto3" in told
     assert "make setup setup-infra" in told
+
+
+def test_a_stack_that_lies_in_another_region_is_refused_with_both() -> None:
+    cloudformation = Mock()
+    cloudformation.meta.region_name = "eu-west-1"
+    stack_id = f"arn:aws:cloudformation:us-east-1:123456789012:stack/{STACK}/0b"
+    stack = {"StackName": STACK, "StackId": stack_id, "StackStatus": "CREATE_COMPLETE", "Outputs": []}
+    cloudformation.describe_stacks.return_value = {"Stacks": [stack]}
+    with pytest.raises(PlatformNotFound, match="lies in us-east-1, and eu-west-1 was asked") as refusal:
+        find_platform(cloudformation, STACK)
+    assert "--region us-east-1" in refusal.value.remedy

@@ -1,0 +1,46 @@
+"""Whether a job with certain limits can do what is planned, said before it is submitted."""
+
+from __future__ import annotations
+
+import pytest
+
+from job.console import Console
+from job.data.datasets.samples import write_sample
+from job.data.processing import process
+from job.errors import UsageError
+from job.planning.feasible import Limits, feasible
+from job.planning.plan import Plan, plan
+from job.planning.spec import parse_spec
+from job.store import Store
+from tests.specs import TINY
+
+
+@pytest.fixture(scope="module")
+def planned() -> Plan:
+    store = Store.open("memory:///")
+    write_sample(store, "taiwan_credit", rows=300, seed=1)
+    process(store, "taiwan_credit", Console.silent())
+    return plan(store, parse_spec(TINY, "tiny", "tiny.toml"))
+
+
+def test_a_job_that_does_it_in_one_attempt_asks_for_three_more(planned: Plan) -> None:
+    found = feasible(planned, Limits(4, 14336, 24))
+    assert (found.fit.workers, found.fit.slices, found.fit.attempts, found.fit.shards) == (4, 1, 4, 1)
+    assert "does it in 1 attempts" in found.sentence()
+    assert found.as_json()["attempts"] == 4
+
+
+def test_memory_limits_the_workers_and_may_be_too_little_for_one(planned: Plan) -> None:
+    needed = feasible(planned, Limits(4, 14336, 24)).needed_mib
+    one = feasible(planned, Limits(4, int(needed) + 1, 24))
+    assert one.fit.workers == 1
+    none = feasible(planned, Limits(4, int(needed) - 1, 24))
+    assert (none.fit.workers, none.fit.slices) == (0, None)
+    assert f"it needs about {needed:,.0f} MiB" in none.sentence()
+
+
+@pytest.mark.parametrize(("given"), [(4, None, None), (None, 14336, None), (4, 14336, None)])
+def test_the_three_limits_are_given_together(given: tuple[int | None, int | None, float | None]) -> None:
+    with pytest.raises(UsageError, match="a job has processors, memory and a time-out"):
+        Limits.of(*given)
+    assert Limits.of(None, None, None) is None
