@@ -41,7 +41,7 @@ class Account:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=1200,
         )
         said = result.stdout + result.stderr
         assert (result.returncode != 0) is fails, f"{command} ended with {result.returncode}:\n{said}"
