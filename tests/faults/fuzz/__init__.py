@@ -110,7 +110,7 @@ def copied(platform: Platform, place: Path) -> Iterator[Path]:
 class NoWorkers:
     """A pool that computes nothing: what a run reads before is what matters here."""
 
-    def __init__(self, *_: object) -> None:
+    def __init__(self, *_: object, **__: object) -> None:
         pass
 
     def __enter__(self) -> Self:
