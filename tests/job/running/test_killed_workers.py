@@ -17,7 +17,7 @@ from job.planning.costs import item_cost
 from job.planning.items import items_of
 from job.planning.searches import Searches
 from job.planning.spec import Spec
-from job.running.news import FitMade, Task
+from job.running.news import Begun, FitMade, Task
 from job.running.processes import Options, Processes
 from job.running.runner import Means, RunReport, run_experiment
 from job.running.workers import Note
@@ -44,13 +44,21 @@ class Killing:
             yield event
 
 
-def run_killing(store: Store, spec: Spec, scratch: Path, times: int) -> tuple[RunReport, Killing]:
+def run_killing(
+    store: Store, spec: Spec, scratch: Path, times: int, *, at_once: bool = False
+) -> tuple[RunReport, Killing]:
+    """Kill the worker of one unit when it has made a fit; `at_once` when it begins, so that it cannot be through."""
     pools: list[Killing] = []
+
+    def is_time(news: Any) -> bool:
+        if at_once:
+            return isinstance(news, Begun) and victim in news.units
+        return isinstance(news, FitMade) and news.unit == victim
 
     @contextmanager
     def pool(*arguments: Any) -> Iterator[Killing]:
         with Processes(*arguments) as real:
-            pools.append(Killing(real, lambda news: isinstance(news, FitMade) and news.unit == victim, times))
+            pools.append(Killing(real, is_time, times))
             yield pools[-1]
 
     victim = max(spec.units())
@@ -82,7 +90,7 @@ def test_a_killed_worker_s_units_are_tried_again_alone_from_the_fits_they_had(
 def test_units_whose_worker_is_killed_twice_fail_by_name_and_the_others_finish(
     store: Store, tiny: Spec, tmp_path: Path
 ) -> None:
-    report, _ = run_killing(store, tiny, tmp_path, times=2)
+    report, _ = run_killing(store, tiny, tmp_path, times=2, at_once=True)
     assert max(tiny.units()) in report.failures
     assert all("memory ran out" in words for words in report.failures.values())
     assert report.finished + len(report.failures) == 12
