@@ -178,7 +178,23 @@ def parse_spec(text: str, name: str, where: str) -> Spec:
         raise SpecInvalid(f"the spec {where} is nested too deeply", "Correct the file.") from None
     except ValueError as error:  # a number of thousands of digits is TOML and no number to Python
         raise SpecInvalid(f"the spec {where} is not TOML: {error}", "Correct the file.") from None
+    if _has_large_number(raw):
+        raise SpecInvalid(f"the spec {where} has a whole number of more than 64 bits", "Correct the file.")
     return spec_from_mapping({"name": name, **raw}, where, datasets=DATASET_IDS)
+
+
+def _has_large_number(raw: Mapping[str, Any]) -> bool:
+    """Return whether a whole number is larger than TOML's can be; in hexadecimal, Python reads some it cannot print."""
+    left: list[Any] = [raw]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return True
+    return False
 
 
 def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str] | None = None) -> Spec:

@@ -169,7 +169,14 @@ def test_what_no_result_could_hold_and_no_plan_could_enumerate_is_refused_when_t
 
 
 @pytest.mark.parametrize(
-    "text", ["seeds = " + "[" * 5_000, "a" + ".a" * 5_000 + " = 1", "seeds = [" + "9" * 5_000 + "]"]
+    "text",
+    [
+        "seeds = " + "[" * 5_000,
+        "a" + ".a" * 5_000 + " = 1",
+        "seeds = [" + "9" * 5_000 + "]",
+        "scoring = 0x" + "f" * 5_000,
+        "x = [{y = [0x" + "f" * 5_000 + "]}]",
+    ],
 )
 def test_toml_that_is_too_deep_or_too_long_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(SpecInvalid) as caught:
