@@ -17,11 +17,23 @@ class CatalogueEntry:
         A line for people.
     source : str
         Where the raw file can be had.
+    raw : str or None
+        The dataset whose raw file it is made of, where that is another's.
+    splits : tuple of str
+        What its rows may be split by, the safest first, which is the default: ``row``, ``group``, ``time``.
+    group : str
+        What a group of rows is, for people.
+    note : str or None
+        What has to be said wherever it is compared.
     """
 
     id: str
     title: str
     source: str
+    raw: str | None = None
+    splits: tuple[str, ...] = ("row",)
+    group: str = "group"
+    note: str | None = None
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
@@ -34,12 +46,48 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         "corporate_credit_rating",
         "Corporate credit ratings with financial ratios (2,029 ratings)",
         "Kaggle agewerc/corporate-credit-rating",
+        splits=("group", "row"),
+        group="company",
+        note="illustrative only: the published target, D, C or CC, has 8 ratings of 7 companies",
     ),
     CatalogueEntry(
         "lending_club",
         "Lending Club accepted loans, 2007 to 2018 (up to 2.26 million loans)",
         "Kaggle wordsforthewise/lending-club (accepted loans), or Lending Club's own quarterly files",
     ),
+    CatalogueEntry(
+        "corporate_ccc",
+        "Corporate credit ratings: CCC or worse against better",
+        "Kaggle agewerc/corporate-credit-rating",
+        raw="corporate_credit_rating",
+        splits=("group", "row"),
+        group="company",
+    ),
+    CatalogueEntry(
+        "lending_club_matured",
+        "Lending Club loans that were due by March 2019, with what does not give the lender's rate away",
+        "Kaggle wordsforthewise/lending-club (accepted loans), or Lending Club's own quarterly files",
+        raw="lending_club",
+        splits=("time", "row"),
+    ),
 )
 
 DATASET_IDS: tuple[str, ...] = tuple(entry.id for entry in CATALOGUE)
+_ENTRIES = {entry.id: entry for entry in CATALOGUE}
+
+
+def entry_of(dataset: str) -> CatalogueEntry | None:
+    """Return what can be said of a dataset, or None where it is not of this catalogue."""
+    return _ENTRIES.get(dataset)
+
+
+def raw_name(dataset: str) -> str:
+    """Return the name under which a dataset's raw file lies: its own, or that of the dataset it shares it with."""
+    entry = entry_of(dataset)
+    return dataset if entry is None or entry.raw is None else entry.raw
+
+
+def split_names(dataset: str) -> tuple[str, ...]:
+    """Return what a dataset's rows may be split by, the safest first."""
+    entry = entry_of(dataset)
+    return ("row",) if entry is None else entry.splits

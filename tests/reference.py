@@ -12,6 +12,7 @@ from imblearn.over_sampling import SMOTE
 from imblearn.pipeline import Pipeline
 from imblearn.under_sampling import RandomUnderSampler, TomekLinks
 from lightgbm import LGBMClassifier
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.impute import SimpleImputer
@@ -62,13 +63,14 @@ class WeightedMLP(MLPClassifier):
         return super().fit(X, y, sample_weight=np.where(y == 1, float(self.sample_weight), 1.0))
 
 
-def model_of(name: str, technique: str, seed: int) -> Any:
+def model_of(name: str, technique: str, seed: int, *, pre_filter: bool = True) -> Any:
     if name == "logistic_regression":
         return SGDClassifier(loss="log_loss", random_state=seed)
     if name == "random_forest":
         return RandomForestClassifier(random_state=seed)
     if name == "lightgbm":
-        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1)
+        plain = {} if pre_filter else {"feature_pre_filter": False}
+        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1, **plain)
     if name == "xgboost":
         return WeightedXGB(tree_method="hist", random_state=seed, n_jobs=1)
     return WeightedMLP(random_state=seed)
@@ -88,6 +90,24 @@ def grid_of(name: str, technique: str, grid: dict[str, list[Any]]) -> dict[str, 
     return named
 
 
+class DeclaredSteps(TransformerMixin, BaseEstimator):
+    """Ends drawn in to the training rows' quantiles, then a column that marks what is missing."""
+
+    def __init__(self, winsor: float | None = None, winsorised: Any = (), indicators: Any = ()) -> None:
+        self.winsor, self.winsorised, self.indicators = winsor, winsorised, indicators
+
+    def fit(self, X: Any, y: Any = None) -> Any:
+        known = {j: X[~np.isnan(X[:, j]), j] for j in self.winsorised}
+        self.ends_ = {j: np.quantile(k, [self.winsor, 1 - self.winsor]) for j, k in known.items() if k.size}
+        return self
+
+    def transform(self, X: Any) -> Any:
+        marks, X = np.isnan(X[:, list(self.indicators)]), X.copy()
+        for j, (low, high) in self.ends_.items():
+            X[:, j] = np.clip(X[:, j], low, high)
+        return np.hstack([X, marks.astype(np.float32)])
+
+
 def sampler_of(technique: str, seed: int) -> Any:
     smote = SMOTE(k_neighbors=3, random_state=seed)
     return {
@@ -95,6 +115,10 @@ def sampler_of(technique: str, seed: int) -> Any:
         "smote": smote,
         "smote_tomek": SMOTETomek(smote=smote, tomek=TomekLinks(sampling_strategy="all"), random_state=seed),
     }.get(technique, "passthrough")
+
+
+Parts = tuple[np.ndarray, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]
+"""Rows of the training and the test part, and the folds' pairs as positions in the training part."""
 
 
 @dataclass(frozen=True)
@@ -118,19 +142,31 @@ def reference(
     folds: int,
     test_share: float = 0.3,
     scoring: str = "balanced_accuracy",
+    parts: Parts | None = None,
+    steps: DeclaredSteps | str = "passthrough",
+    pre_filter: bool = True,
 ) -> Reference:
-    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part."""
-    train, test = train_test_split(np.arange(y.size), test_size=test_share, stratify=y, random_state=seed)
+    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part.
+
+    Without `pre_filter` LightGBM keeps columns that its counts say cannot be split. It estimates the counts of a leaf
+    from Hessians, so that a rare column may be split all the same; ours are binned so, once for all candidates.
+    """
+    cv: Any
+    if parts is None:
+        train, test = train_test_split(np.arange(y.size), test_size=test_share, stratify=y, random_state=seed)
+        cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    else:
+        train, test, cv = parts
     pipeline = Pipeline(
         [
+            ("declared", steps),
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("resample", sampler_of(technique, seed)),
-            ("model", model_of(model, technique, seed)),
+            ("model", model_of(model, technique, seed, pre_filter=pre_filter)),
         ]
     )
     moving = technique == "threshold_moving"
-    cv = StratifiedKFold(folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message="X does not have valid feature names")

@@ -30,7 +30,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"findings"}),
     frozenset({"datasets"}),
     frozenset({"raw", "processed"}),
-    frozenset({"conversion"}),
+    frozenset({"conversion", "declared"}),
 )
 # On the ground floor everybody may use what has no imports of its own but these.
 GROUND_MAY_IMPORT = frozenset({

@@ -101,11 +101,11 @@ def test_the_environment_has_what_is_required_and_not_what_is_not(fresh: Path, t
 
 
 def test_the_demo_runs_from_the_wheel_alone(fresh: Path, tmp_path: Path) -> None:
-    done = ldp(fresh, tmp_path, "demo", "corporate_credit_rating", "--jobs", "1")
+    done = ldp(fresh, tmp_path, "demo", "corporate_ccc", "--jobs", "1")
     assert done.returncode == 0, done.stderr
     assert "xgboost missing" in done.stderr
     assert "complete, 15 of 15 units" in done.stderr
-    assert "corporate_credit_rating (15 of 15 units, synthetic sample data)" in done.stdout
+    assert "corporate_ccc (15 of 15 units, synthetic sample data)" in done.stdout
 
 
 def test_every_shipped_spec_is_found(fresh: Path, tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def summarise_and_print(
     for what in found.damaged:
         context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
     if json:
-        print_json([row.as_json() for row in found.rows])
+        print_json([row.as_json() for row in (*found.rows, *found.references)])
     else:
         print_summary(found)
     absent = [state.dataset for state in found.datasets if not state.present]

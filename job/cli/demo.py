@@ -14,7 +14,7 @@ SAMPLE_SEED = 1
 
 def demo(
     ctx: typer.Context,
-    dataset: Annotated[str, typer.Argument(help="Which dataset.")] = "taiwan_credit",
+    dataset: Annotated[str, typer.Argument(help="Which dataset of the quick spec.")] = "taiwan_credit",
     jobs: JobsOption = None,
 ) -> None:
     """Try it: sample data unless data/raw has a real file, features, the quick spec, the comparison."""
@@ -22,8 +22,11 @@ def demo(
     from job.cli.experiment import run_and_report
     from job.data.datasets.samples import write_sample_unless_there
     from job.data.processing import process
+    from job.planning.plan import choose_datasets
+    from job.planning.spec import read_spec
 
     context, device = begin()
+    choose_datasets(read_spec("quick"), (dataset,))  # before anything is written
     write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
     process(context.store, dataset, context.console)
     execution = run_and_report(context, device, ctx.obj, "quick", [dataset], jobs)

@@ -109,6 +109,8 @@ def plan(
     )
     if job is not None:
         print_line(job.sentence())
+    for name, split in planned.splits.items():
+        print_line(f"split: {name}: {split}")
     for name, reason in planned.left_out.items():
         print_line(f"left out: {name}: {reason}")
 
@@ -279,6 +281,9 @@ def status(
             for one in found.datasets
         ],
     )  # fmt: skip
+    for one in found.datasets:
+        if one.split["by"] != "row":
+            print_line(f"split: {one.dataset}: {chosen.spec.split(one.dataset)}")
     outlook = found.outlook
     work = f"{outlook.share:.0%} of the work" + (" on data that were there" if outlook.total < found.total else "")
     if outlook.running:

@@ -76,6 +76,7 @@ def print_summary(summary: Summary) -> None:
         if not rows:
             continue
         wide = any(len(row.seeds) > 1 for row in rows)
+        rows += [row for row in summary.references if row.dataset == state.dataset]
         cells = {metric: [_cell(row, metric) for row in rows] for metric in metrics}
         names = max(len(row.model) for row in rows) + max(len(row.technique) for row in rows) + _GAP
         blocks = _blocks(metrics, cells, console.width - names)
@@ -84,20 +85,52 @@ def print_summary(summary: Summary) -> None:
             notes.append("synthetic sample data")
         console.print()
         print_line(f"{state.dataset} ({', '.join(notes)}), {summary.execution}")
+        for note in state.notes:
+            print_line(note)
         for block in blocks:
             columns = [("model", False), ("technique", False), *((metric, True) for metric in block)]
             body = [[row.model, row.technique, *(cells[m][k] for m in block)] for k, row in enumerate(rows)]
             console.print(_table(columns, body))
             console.print()
+        _print_terms(summary, state.dataset)
         seeds = sorted({seed for row in rows for seed in row.seeds})
-        spread = "mean ± standard deviation over seeds" if wide else "one seed, so no spread: seed"
+        one = state.repetition
+        spread = f"mean ± standard deviation over {one}s" if wide else f"one {one}, so no spread: {one}"
         print_line(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}")
-        for row in rows:
-            for reason in dict.fromkeys(row.inapplicable.values()):
-                where = ", ".join(str(seed) for seed, why in row.inapplicable.items() if why == reason)
-                print_line(f"inapplicable: {row.model} × {row.technique}, seed {where}: {reason}")
-            for metric, count in row.undefined.items():
-                print_line(f"undefined: {metric} of {row.model} × {row.technique} at {count} seeds")
+        _print_findings(rows, one)
+
+
+def _print_findings(rows: Sequence[SummaryRow], one: str) -> None:
+    """Say what is particular to rows; `one` is what a repetition is."""
+    for row in rows:
+        for name in dict.fromkeys(row.features.values()):
+            where = ", ".join(str(seed) for seed, feature in row.features.items() if feature == name)
+            print_line(f"the best single feature at {one} {where}: {name}")
+        for reason in dict.fromkeys(row.inapplicable.values()):
+            where = ", ".join(str(seed) for seed, why in row.inapplicable.items() if why == reason)
+            print_line(f"inapplicable: {row.model} × {row.technique}, {one} {where}: {reason}")
+        for metric, count in row.undefined.items():
+            print_line(f"undefined: {metric} of {row.model} × {row.technique} at {count} {one}s")
+
+
+def _print_terms(summary: Summary, dataset: str) -> None:
+    """Print a dataset's rows once more for each term, where outcomes are due after different times."""
+    rows = [row for row in summary.terms if row.dataset == dataset]
+    if not rows:
+        return
+    metrics = list(dict.fromkeys([summary.sort, "roc_auc", "brier"]))
+    columns = [("term", True), ("test rows", True), ("model", False), ("technique", False)]
+    body = [
+        [row.term, f"{row.rows:,.0f}", row.model, row.technique, *(_number(row.mean[metric]) for metric in metrics)]
+        for row in rows
+    ]
+    print_line(f"{dataset} by term, in months: the same predictions on the test rows of each term")
+    output().print(_table([*columns, *((metric, True) for metric in metrics)], body))
+    output().print()
+
+
+def _number(value: float | None) -> str | None:
+    return None if value is None else f"{value:.3f}"
 
 
 def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> list[list[str]]:

@@ -74,10 +74,10 @@ def findings(dataset: str, derived: DerivedFile) -> Iterator[Finding]:
 
 
 def _used(derived: DerivedFile) -> dict[str, list[Any]]:
-    """Return the interim columns that features are made of."""
+    """Return the interim columns that features are made of, without the parts that have no rows."""
     names = tuple(derived.parts[0].features)
     return {
-        column: pieces
+        column: [piece for piece in pieces if len(piece)]
         for column, pieces in derived.interim.items()
         if column in names or any(name.startswith(f"{column}_") for name in names)
     }

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from job import bounds
+from job.data.declared import Declared
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
 from job.records import Malformed, number, read_object, text, whole
@@ -42,6 +43,8 @@ class ProcessedInfo:
     default_rate : float
     synthetic : bool
         Whether the raw file was a sample written by ``ldp data sample``.
+    declared : Declared
+        What the dataset declares beside its columns.
     """
 
     dataset: str
@@ -52,6 +55,7 @@ class ProcessedInfo:
     features: int
     default_rate: float
     synthetic: bool
+    declared: Declared = field(default_factory=Declared)
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
@@ -74,11 +78,13 @@ class ProcessedInfo:
             whole(found, "features", most=bounds.FEATURES),
             number(found, "default_rate", 0, 1),
             found["synthetic"],
+            Declared.from_json(found),
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
-        return {METADATA: json.dumps(asdict(self), sort_keys=True).encode()}
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "declared"}
+        return {METADATA: json.dumps(found | self.declared.as_json(), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,8 @@ class ProcessedData:
     target : int8 ndarray of shape (n,)
     group : object ndarray of shape (n,), or None
     time : datetime64[D] ndarray of shape (n,), or None
+    horizon : int8 ndarray of shape (n,), or None
+        Months from `time` until a row's outcome is due, whatever the outcome.
     """
 
     info: ProcessedInfo
@@ -102,6 +110,7 @@ class ProcessedData:
     target: Array
     group: Array | None
     time: Array | None
+    horizon: Array | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -199,11 +208,12 @@ def load_processed(store: Store, name: str) -> ProcessedData:
         target = labels["target"].to_numpy()
         group = labels["group"].combine_chunks() if "group" in labels.column_names else None
         time = labels["time"].to_numpy().astype("datetime64[D]") if "time" in labels.column_names else None
-        found = fingerprint(columns | label_columns(target, group, time))
+        horizon = labels["horizon"].to_numpy() if "horizon" in labels.column_names else None
+        found = fingerprint(columns | label_columns(target, group, time, horizon) | info.declared.columns())
     if found != info.fingerprint:
         raise _invalid(store, name, "do not have the values that their fingerprint says")
     texts = None if group is None else group.to_numpy(zero_copy_only=False)
-    return ProcessedData(info, X, tuple(features.column_names), target, texts, time)
+    return ProcessedData(info, X, tuple(features.column_names), target, texts, time, horizon)
 
 
 @contextmanager
@@ -233,11 +243,11 @@ def _check_sizes(file: pq.ParquetFile) -> None:
     rows, columns = file.metadata.num_rows, file.metadata.num_columns
     if rows > bounds.ROWS or columns > bounds.FEATURES or 4 * rows * columns > bounds.PROCESSED_BYTES:
         raise ValueError(f"{rows:,} rows and {columns:,} columns are more than there can be")
-    for field in file.schema_arrow:
-        kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
+    for column in file.schema_arrow:
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         fixed = pa.types.is_primitive(kind) and kind.bit_width <= _WIDEST_BITS
-        if not (fixed or (field.name == "group" and pa.types.is_string(kind))):
-            raise ValueError(f"the column {shown(field.name)} is of a kind that it cannot be: {kind}")
+        if not (fixed or (column.name == "group" and pa.types.is_string(kind))):
+            raise ValueError(f"the column {shown(column.name)} is of a kind that it cannot be: {kind}")
 
 
 def _plain_texts(table: Any) -> Any:
@@ -256,9 +266,9 @@ def _plain_texts(table: Any) -> Any:
     return table.set_column(at, "group", groups)
 
 
-def label_columns(target: Array, group: Any, time: Array | None) -> dict[str, Any]:
+def label_columns(target: Array, group: Any, time: Array | None, horizon: Array | None = None) -> dict[str, Any]:
     """Return the columns of the target file, in their order."""
-    optional = {"group": group, "time": time}
+    optional = {"group": group, "time": time, "horizon": horizon}
     return {"target": target} | {key: column for key, column in optional.items() if column is not None}
 
 

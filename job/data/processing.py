@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job import bounds
-from job.catalogue import DATASET_IDS
+from job.catalogue import DATASET_IDS, raw_name
 from job.console import Console
 from job.data.conversion import to_arrow
 from job.data.datasets.dataset import DerivedFile
@@ -84,13 +84,14 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
     _check_classes(store.where(key), target)
     info = ProcessedInfo(
         name,
-        fingerprint(derived.features | derived.labels),
+        fingerprint(derived.features | derived.labels | definition.declared.columns()),
         PROCESSING_VERSION,
         raw_sha256,
         rows=target.size,
         features=len(derived.features),
         default_rate=float(np.mean(target)),
         synthetic=_is_sample(store, name, raw_sha256),
+        declared=definition.declared,
     )
     _write(store, name, derived, info)
     repeated = {f"a repeated {key_name}": repeats.dropped} if repeats.dropped else {}
@@ -104,6 +105,8 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
 def process_present(store: Store, console: Console, *, force: bool = False) -> list[ProcessReport]:
     """Process every dataset that has a raw file.
 
+    A dataset of a file that is another's too, and that the file does not suffice for, is left out with a warning.
+
     Raises
     ------
     RawFileNotFound
@@ -115,7 +118,15 @@ def process_present(store: Store, console: Console, *, force: bool = False) -> l
             f"there is no raw file in {store.where('data/raw')}",
             f"Put one there as {DATASET_IDS[0]}.csv, or try `ldp data sample {DATASET_IDS[0]}`.",
         )
-    return [process(store, name, console, force=force) for name in names]
+    reports = []
+    for name in names:
+        try:
+            reports.append(process(store, name, console, force=force))
+        except RawFileInvalid as error:
+            if raw_name(name) == name:
+                raise
+            console.warning("dataset_left_out", f"{name} is left out: {error.what}", dataset=name)
+    return reports
 
 
 def _standing(store: Store, name: str, console: Console) -> ProcessedInfo | None:

@@ -11,11 +11,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from job.executions.identity import Identity
+from job.training.blocks import ByRow
 from job.training.candidates import Candidate
 from job.training.unit import Unit
 
 RECORD_VERSION = 2
-_COMPARED = ("protocol", "versions", "device", "fingerprint", "scoring", "folds", "test_share", "kernels")
+_COMPARED = ("protocol", "versions", "device", "fingerprint", "scoring", "folds", "test_share", "kernels", "split")
 # Trees do not depend on the BLAS kernels; a test holds that.
 _MODELS_WITH_BLAS = frozenset({"logistic_regression", "mlp"})
 
@@ -35,6 +36,9 @@ def provenance(identity: Identity, unit: Unit, fingerprint: str) -> dict[str, An
     }
     if identity.kernels is not None and unit.model in _MODELS_WITH_BLAS:
         made["kernels"] = identity.kernels
+    split = identity.spec.split(unit.dataset)
+    if not isinstance(split, ByRow):
+        made["split"] = split.as_json()
     return made
 
 

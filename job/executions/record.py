@@ -30,6 +30,10 @@ def check_record(record: Mapping[str, Any]) -> None:
     whole(unit, "seed")
     if unit["model"] not in get_args(ModelName) or unit["technique"] not in get_args(Technique):
         raise Malformed("its unit is of an unknown model or technique")
+    if "split" in record:
+        text(mapping(record, "split"), "by")
+    if "origin" in record:
+        _check_origin(mapping(record, "origin"))
     status = text(record, "status")
     candidates = record.get("candidates")
     if not isinstance(candidates, list) or not all(isinstance(point, dict) for point in candidates):
@@ -58,6 +62,14 @@ def _check_done(record: Mapping[str, Any], candidates: int) -> None:
             raise Malformed(f"it has no metric {metric}")
         if not (metrics[metric] is None or is_number(metrics[metric])):
             raise Malformed(f"its metric {metric} is no number")
+
+
+def _check_origin(origin: Mapping[str, Any]) -> None:
+    text(origin, "cut")
+    for name in ("train", "test"):
+        span = origin.get(name)
+        if not (isinstance(span, list) and len(span) == 2 and all(isinstance(month, str) for month in span)):
+            raise Malformed(f"its origin's {name} is no two months")
 
 
 def _is_matrix(rows: Any) -> bool:

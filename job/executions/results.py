@@ -1,6 +1,7 @@
 """One finished unit as one object: predictions, what they were made of, and a digest that says whether two are equal.
 
-The parquet file has one row for each test row (``row`` int32, ``target`` int8, ``score`` float64, ``decision`` int8).
+The parquet file has one row for each test row (``row`` int32, ``target`` int8, ``score`` float64, ``decision`` int8;
+where rows were split by group or time also ``block`` int32, a dense code of what was kept together, without names).
 Its schema metadata has ``ldp``, deterministic JSON of everything that the same unit must reproduce, and ``ldp.run``,
 what is particular to the attempt (times, host). *Identical* means an equal ``digest``.
 """
@@ -28,10 +29,11 @@ from job.store import Store
 from job.training.unit import Unit, UnitResult
 
 _SCHEMA = pa.schema([("row", pa.int32()), ("target", pa.int8()), ("score", pa.float64()), ("decision", pa.int8())])
+_BLOCKED = _SCHEMA.append(pa.field("block", pa.int32()))
 _RECORD, _RUN = b"ldp", b"ldp.run"
 _READERS = 16  # requests in flight: what hides an object store's latency
 _READ_BYTES = 512 << 20  # of results that are read at once
-_ROW_BYTES = 48  # stored, decoded and copied
+_ROW_BYTES = 60  # stored, decoded and copied
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class StoredResult:
         The ``ldp.run`` JSON: times, host, attempt, device.
     row, target, score, decision : ndarray of shape (n_test,)
         int32, int8, float64 and int8.
+    block : int32 ndarray of shape (n_test,), or None
+        Where rows were split by group or time.
     """
 
     record: dict[str, Any]
@@ -54,6 +58,7 @@ class StoredResult:
     target: Array
     score: Array
     decision: Array
+    block: Array | None = None
 
     @property
     def unit(self) -> Unit:
@@ -70,13 +75,17 @@ class StoredResult:
         kept = ["unit", "status"]
         if "done" in (self.record["status"], other.record["status"]):
             kept += ["candidates", "fold_scores", "best_index", "threshold"]
+        if (self.block is None) != (other.block is None):
+            return False
+        names = _SCHEMA.names if self.block is None else _BLOCKED.names
         return all(self.record.get(name) == other.record.get(name) for name in kept) and all(
-            np.array_equal(getattr(self, name), getattr(other, name)) for name in _SCHEMA.names
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in names
         )
 
     def without_predictions(self) -> StoredResult:
         """Return the result with no rows, which takes a tenth of the memory."""
-        return replace(self, **{name: getattr(self, name)[:0].copy() for name in _SCHEMA.names})
+        names = _SCHEMA.names if self.block is None else _BLOCKED.names
+        return replace(self, **{name: getattr(self, name)[:0].copy() for name in names})
 
 
 def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, Any]) -> bytes:
@@ -103,22 +112,26 @@ def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, 
         "train": _counts(result.train_counts),
         "refit": _counts(result.refit_counts),
         "metrics": dict(result.metrics),
+        **({} if result.origin is None else {"origin": result.origin.as_json()}),
         **provenance,
     }
+    schema = _SCHEMA if result.block is None else _BLOCKED
     columns = [
         np.ascontiguousarray(values, dtype=dtype)
         for values, dtype in (
             (result.row, "<i4"), (result.target, "i1"), (result.score, "<f8"), (result.decision, "i1"),
+            *(() if result.block is None else ((result.block, "<i4"),)),
         )
     ]  # fmt: skip
     record["digest"] = _digest(record, columns)
-    run = {**run, "cpu_seconds": result.cpu_seconds, "shared_cpu_seconds": result.shared_cpu_seconds}
+    spent = {"cpu_seconds": result.cpu_seconds, "shared_cpu_seconds": result.shared_cpu_seconds}
+    run = {**run, **spent, **result.beside}
     metadata = {_RECORD: _json(record).encode(), _RUN: _json(run).encode()}
-    table = pa.Table.from_arrays([pa.array(column) for column in columns], schema=_SCHEMA)
+    table = pa.Table.from_arrays([pa.array(column) for column in columns], schema=schema)
     sink = pa.BufferOutputStream()
     # Without Arrow's own copy of the schema, which would hold all of this metadata a second time.
     options = {"write_page_checksum": True, "store_schema": False, "compression": "zstd", "use_dictionary": False}
-    with pq.ParquetWriter(sink, _SCHEMA, **options) as writer:
+    with pq.ParquetWriter(sink, schema, **options) as writer:
         writer.write_table(table)
         writer.add_key_value_metadata(metadata)
     return bytes(sink.getvalue())
@@ -145,18 +158,21 @@ def decode(data: bytes, where: str = "a result", most_rows: int = bounds.ROWS) -
     try:
         # Threads cost more than they gain on so few rows, and callers read many results at once.
         file = pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
-        if not file.schema_arrow.equals(_SCHEMA):
+        schema = next((one for one in (_SCHEMA, _BLOCKED) if file.schema_arrow.equals(one)), None)
+        if schema is None:
             raise Malformed("other columns than a result's")
         if file.metadata.num_rows > most_rows:
             raise Malformed(f"{file.metadata.num_rows:,} rows, where at most {most_rows:,} can be")
         table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         record, run = (read_object(metadata.get(name, b"")) for name in (_RECORD, _RUN))
-        columns = [table.column(name).to_numpy() for name in _SCHEMA.names]
+        columns = [table.column(name).to_numpy() for name in schema.names]
         expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
         if record.get("digest") != expected:
             raise Malformed("the digest does not match the contents")
         check_record(record)
+        if ("split" in record) != (schema is _BLOCKED):
+            raise Malformed("its columns are not those of its split")
     except Exception as error:
         if is_of_system(error):
             raise

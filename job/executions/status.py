@@ -35,6 +35,7 @@ class DatasetStatus:
     left: int
     total: int
     synthetic: bool | None
+    split: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def status(store: Store, execution: Execution, console: Console | None = None) -
     bindings = {name: read_binding(store, execution, name, console) for name in execution.spec.datasets}
     for dataset, binding in bindings.items():
         synthetic = None if binding is None else bool(binding.get("synthetic"))
+        split = execution.spec.split(dataset).as_json()
         counts = done[dataset], in_flight[dataset], failed[dataset]
-        datasets.append(DatasetStatus(dataset, *counts, total[dataset] - sum(counts), total[dataset], synthetic))
+        datasets.append(DatasetStatus(dataset, *counts, total[dataset] - sum(counts), total[dataset], synthetic, split))
     now, attempts = datetime.now(UTC), read_attempts(store, execution.id)
     known = {name: binding for name, binding in bindings.items() if binding is not None}
     outlook = execution_outlook(execution.spec, present, known, attempts, now)

@@ -15,9 +15,11 @@ from typing import Protocol
 
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
+from job.planning.shares import fold_share, training_share
 from job.training.candidates import Candidate, ModelName
 from job.training.neighbours import TREE, certain
 from job.training.techniques import Sampler, Technique, sampler_of
+from job.training.unit import Unit
 
 # CPU seconds of one fit for each 1,000 training rows of 26 features; trees and rounds multiply. Rows are those of a
 # fold after resampling, at a default rate of about 0.2. Fitted with `python -m benchmarks.costs` on the Taiwan data and
@@ -132,12 +134,12 @@ def item_cost(
     """
     units: dict[Technique, UnitCost] = {}
     for search in searches.of(item):
-        units |= _search_cost(searches, search, info, sharers)
+        units |= _search_cost(searches, search, item[0], info, sharers)
     return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
 
 
 def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, Shape]) -> dict[Item, ItemCost]:
-    """Estimate what work items cost; those that differ in their seed alone are reckoned once.
+    """Estimate what work items cost; those that differ in their seed alone, and learn from as much, are reckoned once.
 
     Folds are resampled once for all models of one host, so each of the items is charged its share of that: where they
     run on several hosts, it is a little more.
@@ -154,7 +156,9 @@ def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, Sh
     found = {}
     for item in items:
         mine = sharers[item[0].dataset, item[0].seed]
-        alike = item[0].dataset, item[0].model, tuple(unit.technique for unit in item), tuple(sorted(mine.items()))
+        share = training_share(searches.spec, item[0])
+        techniques = tuple(unit.technique for unit in item)
+        alike = item[0].dataset, item[0].model, techniques, share, tuple(sorted(mine.items()))
         if alike not in known:
             known[alike] = item_cost(searches, item, infos[item[0].dataset], mine)
         found[item] = known[alike]
@@ -181,11 +185,11 @@ def fit_cost(model: ModelName, candidate: Candidate, sampler: Sampler, rows: flo
 
 
 def _search_cost(
-    searches: Searches, search: Search, info: Shape, sharers: Mapping[Sampler, int]
+    searches: Searches, search: Search, unit: Unit, info: Shape, sharers: Mapping[Sampler, int]
 ) -> dict[Technique, UnitCost]:
-    protocol, sampler = searches.spec.protocol, search.sampler
-    folds = protocol.folds
-    rows = info.rows * (1 - protocol.test_share) * (folds - 1) / folds * _SAMPLED[sampler]
+    spec, sampler = searches.spec, search.sampler
+    folds = spec.protocol.folds
+    rows = info.rows * training_share(spec, unit) * fold_share(spec, unit) * _SAMPLED[sampler]
     each = [fit_cost(search.model, one.fitted, sampler, rows, info.features) for one in search.families]
     # Of one fold, which those who search it too share.
     resampling = resampling_cost(sampler, rows, info.features) / sharers.get(sampler, 1)

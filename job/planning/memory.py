@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from job.data.processed import ProcessedInfo
 from job.planning.items import Item
 from job.planning.searches import Searches
+from job.planning.shares import training_share
 from job.training.candidates import Candidate
 from job.training.forests import TREES_HELD
 from job.training.techniques import sampler_of
@@ -36,7 +37,8 @@ def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     if unit.model == "random_forest":
         rows = _training_rows(searches, unit, info)
         forest = max(forest_bytes(candidate, rows) for candidate in searches.points(unit))
-    return int(WORKER + PEAK * 4 * info.rows * info.features + forest)
+    added = 2 * len(info.declared.steps.indicators)  # columns, which are added to a copy
+    return int(WORKER + PEAK * 4 * info.rows * (info.features + added) + forest)
 
 
 def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
@@ -48,7 +50,7 @@ def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
 
 def _training_rows(searches: Searches, unit: Unit, info: ProcessedInfo) -> float:
     twice = sampler_of(unit.technique).startswith("smote")
-    return info.rows * (1 - searches.spec.protocol.test_share) * (2 if twice else 1)
+    return info.rows * training_share(searches.spec, unit) * (2 if twice else 1)
 
 
 def item_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:

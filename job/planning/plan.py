@@ -13,7 +13,8 @@ from job.planning.libraries import require_libraries
 from job.planning.memory import MIB, run_bytes
 from job.planning.searches import Searches
 from job.planning.spec import Spec
-from job.store import Store
+from job.store import Store, raw_keys
+from job.training.blocks import Split
 from job.training.unit import Unit
 
 
@@ -54,6 +55,11 @@ class Plan:
     infos: dict[str, ProcessedInfo]
     costs: dict[Item, ItemCost]
 
+    @property
+    def splits(self) -> dict[str, Split]:
+        """How each dataset that is run is split."""
+        return {name: self.searches.spec.split(name) for name in self.infos}
+
     def as_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""
         return {
@@ -64,6 +70,7 @@ class Plan:
             "cpu_hours": self.cpu_hours,
             "memory_mib": self.memory_mib,
             "workers": self.workers,
+            "splits": {name: split.as_json() for name, split in self.splits.items()},
         }
 
 
@@ -105,7 +112,7 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     if missing and (only or not ready):
         raise ProcessedDataNotFound(
             f"no processed data for {', '.join(missing)} in {store.url}",
-            f"Put the raw file at data/raw/{missing[0]}.csv, then run `ldp data process {missing[0]}`.",
+            f"Put the raw file at {raw_keys(missing[0])[0]}, then run `ldp data process {missing[0]}`.",
         )
     left_out = {name: f"no processed data (ldp data process {name})" for name in missing}
     left_out |= {name: "not asked for" for name in spec.datasets if name not in wanted}

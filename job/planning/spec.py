@@ -10,6 +10,9 @@ It is a TOML file. Three are shipped (``quick``, ``default``, ``thesis``); a use
     test_share = 0.3                 # default 0.3
     scoring = "balanced_accuracy"    # default; picks the winner of each grid
 
+    [splits]                         # optional; see job.planning.splitting
+    taiwan_credit = "row"
+
     [models.random_forest]
     techniques = ["baseline"]        # optional: instead of the spec's
 
@@ -25,7 +28,7 @@ from __future__ import annotations
 import stat
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -36,12 +39,14 @@ from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
 from job.planning.checker import NAME, Checker, is_int, is_list
 from job.planning.grids import ALLOWED, MAX_CANDIDATES, MAX_FITS, MAX_SEARCHED, read_grid
+from job.planning.splitting import read_splits
+from job.training.blocks import ByRow, ByTime, Split
 from job.training.candidates import MODELS, Grid, ModelName, Value, count_candidates, grid_of
 from job.training.techniques import TECHNIQUES, Technique, sampler_of
 from job.training.unit import Protocol, Unit
 
 MAX_UNITS = 1_000_000
-_KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "models")
+_KEYS = ("name", "description", "datasets", "techniques", "seeds", "folds", "test_share", "scoring", "splits", "models")
 
 
 @dataclass(frozen=True)
@@ -62,11 +67,21 @@ class Spec:
     models: Mapping[ModelName, ModelSpec]
     seeds: tuple[int, ...]
     protocol: Protocol
+    splits: Mapping[str, Split] = field(default_factory=dict)
+
+    def split(self, dataset: str) -> Split:
+        """Return how a dataset's rows are split."""
+        return self.splits.get(dataset, ByRow())
+
+    def repetitions(self, dataset: str) -> tuple[int, ...]:
+        """Return the numbers of a dataset's repetitions: the seeds; by time, the origins from the earliest."""
+        split = self.split(dataset)
+        return tuple(range(1, split.origins + 1)) if isinstance(split, ByTime) else self.seeds
 
     def units(self) -> Iterator[Unit]:
         """Yield every unit; those that share prepared folds (dataset, seed, sampler) stand beside each other."""
         for dataset in self.datasets:
-            for seed in self.seeds:
+            for seed in self.repetitions(dataset):
                 combinations = [(m, t) for m, part in self.models.items() for t in part.techniques]
                 for model, technique in sorted(combinations, key=lambda mt: (sampler_of(mt[1]), *mt)):
                     yield Unit(dataset, model, technique, seed)
@@ -80,8 +95,14 @@ class Spec:
         return count_candidates(self.grid(unit)) * self.protocol.folds + 1
 
     def canonical(self) -> dict[str, Any]:
-        """Return what the results depend on, as plain JSON values. The description is not part of it."""
+        """Return what the results depend on, as plain JSON values. The description is not part of it.
+
+        Nor is what is split by row, so that ids stay what they were.
+        """
+        splits = {name: self.split(name).as_json() for name in self.datasets}
+        splits = {name: split for name, split in splits.items() if split != ByRow().as_json()}
         return {
+            **({"splits": splits} if splits else {}),
             "name": self.name,
             "datasets": list(self.datasets),
             "seeds": list(self.seeds),
@@ -225,9 +246,11 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str
         for model in check.names("models", list(parts), MODELS):
             models[model] = _model(check, model, parts[model], techniques)
     check.done(where)
-    spec = Spec(str(name), str(raw.get("description", "")), named, models, seeds, protocol)
+    splits = read_splits(check, raw.get("splits", {}), named, protocol.test_share, known=datasets is not None)
+    check.done(where)
+    spec = Spec(str(name), str(raw.get("description", "")), named, models, seeds, protocol, splits)
     combinations = sum(len(part.techniques) for part in models.values())
-    if combinations * len(named) * len(seeds) > MAX_UNITS:
+    if combinations * sum(len(spec.repetitions(dataset)) for dataset in named) > MAX_UNITS:
         check.problem(f"more than {MAX_UNITS:,} units")
     _check_sizes(check, models, protocol.folds)
     check.done(where)

@@ -8,7 +8,7 @@ import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -22,6 +22,7 @@ from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.shards import Shard
+from job.running.beside import reference_rows
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task
 from job.running.scratch import scratch_directory
@@ -30,10 +31,11 @@ from job.store import Store
 from job.training import models
 from job.training import unit as training
 from job.training.candidates import Grid, ModelName
+from job.training.layout import Layout, layout_of
 from job.training.preparation import FoldCache
 from job.training.search import Fit, Place
 from job.training.techniques import Sampler, Technique, chain, sampler_of
-from job.training.unit import Unit
+from job.training.unit import Unit, UnitResult
 
 
 class Pool(Protocol):
@@ -83,6 +85,7 @@ class _Setup:
     scratch_bytes: int | None
     protocol: training.Protocol
     grids: Mapping[tuple[ModelName, Technique], Grid]
+    layouts: Mapping[str, Layout]
 
     def __call__(self) -> Work:
         data: dict[str, tuple[Array, Array]] = {}
@@ -96,7 +99,7 @@ class _Setup:
             cache = FoldCache(
                 self.scratch, self.scratch_bytes, lambda: note(ScratchFull()), lambda rows: note(FallBack(rows))
             )
-            _Item(self, task, *data[dataset], cache, note, threads).run()
+            _Item(self, task, *data[dataset], self.layouts[dataset], cache, note, threads).run()
 
         return make
 
@@ -109,6 +112,7 @@ class _Item:
     task: Task
     X: Array
     target: Array
+    layout: Layout
     cache: FoldCache
     note: Callable[[Any], None]
     threads: Callable[[], int]
@@ -138,14 +142,20 @@ class _Item:
             self.X,
             self.target,
             self.cache,
+            layout=self.layout,
             known={unit: dict(self.fits[unit]) for unit in units},
             on_fit=self._fitted,
             threads=self.threads,
             only=None if self.task.part is None else self.task.part.has,
         )
         for result in results:
-            self.note(Made(result, self.started, time.monotonic() - self.start))
+            self.note(Made(self._with_references(result), self.started, time.monotonic() - self.start))
             yield result.unit
+
+    def _with_references(self, result: UnitResult) -> UnitResult:
+        setup = self.setup
+        found = reference_rows(setup.scratch, result.unit, self.layout, setup.protocol, self.X, self.target)
+        return result if found is None else replace(result, beside={**result.beside, "references": found})
 
     def _fitted(self, unit: Unit, place: Place, fit: Fit) -> None:
         self.fits[unit][place] = fit
@@ -178,11 +188,10 @@ class Processes(AbstractContextManager["Processes"]):
             self._scratch = self._stack.enter_context(scratch_directory(self._options.scratch_dir))
             (self._scratch / "folds").mkdir()
             units = [unit for task in self._tasks for unit in task.units]
-            for dataset in dict.fromkeys(unit.dataset for unit in units):
-                self._spill(dataset)
+            layouts = {name: self._spill(name) for name in dict.fromkeys(unit.dataset for unit in units)}
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
-            setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids)
+            setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids, layouts)
             count, room = self._count()
             self._pool = self._stack.enter_context(
                 WorkerPool(
@@ -243,8 +252,8 @@ class Processes(AbstractContextManager["Processes"]):
                     if not left[folds]:
                         shutil.rmtree(FoldCache.place(self._scratch, *folds), ignore_errors=True)
 
-    def _spill(self, dataset: str) -> None:
-        """Put a dataset where every worker can map it into memory."""
+    def _spill(self, dataset: str) -> Layout:
+        """Put a dataset where every worker can map it into memory, and return how its rows lie."""
         data = load_processed(self._store, dataset)
         if data.fingerprint != self._infos[dataset].fingerprint:
             raise ProcessedDataInvalid(
@@ -260,6 +269,8 @@ class Processes(AbstractContextManager["Processes"]):
                 f"({error.strerror or error})",
                 "Free some space there, or name a larger directory with LDP_SCRATCH_DIR.",
             ) from error
+        spec = self._execution.spec
+        return layout_of(data, spec.split(dataset), spec.seeds[0])
 
 
 def _folds(task: Task) -> set[tuple[str, Sampler, int]]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from job.catalogue import raw_name
+
 
 def raw_keys(dataset: str) -> tuple[str, str]:
-    """Return where a dataset's raw file may lie: plain, and compressed with gzip."""
-    return f"data/raw/{dataset}.csv", f"data/raw/{dataset}.csv.gz"
+    """Return where a dataset's raw file may lie: plain, and compressed with gzip. Datasets may share one."""
+    return f"data/raw/{raw_name(dataset)}.csv", f"data/raw/{raw_name(dataset)}.csv.gz"
 
 
 def sample_key(dataset: str) -> str:
     """Return the key of the note that says which raw file is a synthetic sample."""
-    return f"data/raw/{dataset}.sample.json"
+    return f"data/raw/{raw_name(dataset)}.sample.json"
 
 
 def interim_key(dataset: str) -> str:
@@ -24,7 +26,7 @@ def features_key(dataset: str) -> str:
 
 
 def target_key(dataset: str) -> str:
-    """Return the key of the target, with `group` and `time` where the dataset has them."""
+    """Return the key of the target, with `group`, `time` and `horizon` where the dataset has them."""
     return f"data/processed/{dataset}_y.parquet"
 
 

@@ -1,8 +1,8 @@
 """What happens to a fold's rows before any model sees them, done once and shared by every candidate, model and worker.
 
-Median imputation, standard scaling and resampling are fitted on the fold's training rows alone; validation and test
-rows are only transformed, never resampled. Every sampler starts from the same imputed and scaled rows, and SMOTE-Tomek
-from SMOTE's.
+What a dataset declares (ends drawn in, missing values marked), median imputation, standard scaling and resampling are
+fitted on the fold's training rows alone; validation and test rows are only transformed, never resampled. Every sampler
+starts from the same imputed and scaled rows, and SMOTE-Tomek from SMOTE's.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import numpy as np
 from job.metrics import Array
 from job.training.resampling import resample
 from job.training.splits import Fold
+from job.training.steps import ColumnSteps, draw_in, with_indicators
 from job.training.techniques import BEFORE, Sampler, chain
 
 _COLUMNS = 4
@@ -60,7 +61,12 @@ class PreparedFold:
         return digest.hexdigest()
 
 
-def prepare(X: Array, target: Array, fold: Fold, *, sampler: Sampler, seed: int) -> PreparedFold:
+_NO_STEPS = ColumnSteps()
+
+
+def prepare(
+    X: Array, target: Array, fold: Fold, *, sampler: Sampler, seed: int, steps: ColumnSteps = _NO_STEPS
+) -> PreparedFold:
     """Impute, scale and resample one fold.
 
     Parameters
@@ -68,15 +74,20 @@ def prepare(X: Array, target: Array, fold: Fold, *, sampler: Sampler, seed: int)
     X : float32 ndarray of shape (n, p)
         Features with missing values as NaN. A column without any value in the training rows becomes 0.
     target : int8 ndarray of shape (n,)
+    steps : ColumnSteps
+        What comes before imputation.
     """
-    return FoldCache(None).get(X, target, fold, dataset="", sampler=sampler, seed=seed)
+    return FoldCache(None).get(X, target, fold, dataset="", sampler=sampler, seed=seed, steps=steps)
 
 
-def _scaled(X: Array, target: Array, fold: Fold) -> PreparedFold:
+def _scaled(X: Array, target: Array, fold: Fold, steps: ColumnSteps) -> PreparedFold:
     from sklearn.preprocessing import StandardScaler
 
     start = time.process_time()
     X_train, X_valid = X[fold.train], X[fold.valid]  # copies, which are filled and scaled in place
+    draw_in(X_train, X_valid, steps)
+    X_train = with_indicators(X_train, steps)
+    X_valid = with_indicators(X_valid, steps)
     medians = _medians(X_train)
     for part in (X_train, X_valid):
         for column, median in zip(part.T, medians, strict=True):
@@ -133,15 +144,37 @@ class FoldCache:
         self._on_full = on_full
         self._on_fall_back = on_fall_back
 
-    def get(self, X: Array, target: Array, fold: Fold, *, dataset: str, sampler: Sampler, seed: int) -> PreparedFold:
-        """Return a prepared fold, from the cache where it has been made."""
+    def get(
+        self,
+        X: Array,
+        target: Array,
+        fold: Fold,
+        *,
+        dataset: str,
+        sampler: Sampler,
+        seed: int,
+        random_state: int | None = None,
+        steps: ColumnSteps = _NO_STEPS,
+    ) -> PreparedFold:
+        """Return a prepared fold, from the cache where it has been made.
+
+        Parameters
+        ----------
+        seed : int
+            The repetition's number, which tells its folds from others in the cache.
+        random_state : int, optional
+            Of the sampler, where it is not `seed`.
+        """
+        state = seed if random_state is None else random_state
 
         def make() -> PreparedFold:
             before = BEFORE[sampler]
             if before is None:
-                return _scaled(X, target, fold)
-            start_from = self.get(X, target, fold, dataset=dataset, sampler=before, seed=seed)
-            return _resampled(sampler, start_from, seed, self._on_fall_back)
+                return _scaled(X, target, fold, steps)
+            made = self.get(
+                X, target, fold, dataset=dataset, sampler=before, seed=seed, random_state=random_state, steps=steps
+            )
+            return _resampled(sampler, made, state, self._on_fall_back)
 
         if self._directory is None:
             return make()

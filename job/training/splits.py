@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,10 +75,25 @@ def split(target: Array, *, seed: int, folds: int, test_share: float) -> Splits:
             f"{int(in_train.min())} rows of the rarer class in the training part are too few for {folds} folds"
         )
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    made = tuple(
-        Fold(f"fold_{i}", train[inner], train[outer])
-        for i, (inner, outer) in enumerate(splitter.split(train, target[train]))
-    )
+    return of_parts(target, train, test, splitter.split(train, target[train]))
+
+
+def of_parts(target: Array, train: Array, test: Array, pairs: Iterable[tuple[Array, Array]]) -> Splits:
+    """Return the splits of a training and a test part.
+
+    Parameters
+    ----------
+    train, test : int64 ndarray
+        Row positions.
+    pairs : iterable of (int64 ndarray, int64 ndarray)
+        The folds' training and validation rows, as positions in `train`.
+
+    Raises
+    ------
+    Inapplicable
+        Where the training or validation part of a fold lacks a class.
+    """
+    made = tuple(Fold(f"fold_{i}", train[inner], train[outer]) for i, (inner, outer) in enumerate(pairs))
     for fold in made:
         if any(np.unique(target[rows]).size < 2 for rows in (fold.train, fold.valid)):
             raise Inapplicable(f"a part of {fold.name} lacks a class")

@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from job.metrics import Array, all_metrics
+from job.training.blocks import ByRow, Origin
 from job.training.candidates import Candidate, Grid, ModelName, candidates, key_of, without_weight
 from job.training.fitting import Fitted, Trainer
 from job.training.kernels import single
+from job.training.layout import Division, Layout, divide
 from job.training.preparation import FoldCache, PreparedFold
 from job.training.search import Demand, Fit, Memory, Place, SearchResult, predict_once, search
-from job.training.splits import Fold, Inapplicable, Splits, check_sampler, split
+from job.training.splits import Fold, Inapplicable, check_sampler
 from job.training.techniques import Sampler, Technique, sampler_of
 from job.training.threshold import tune_threshold
 
@@ -79,6 +81,14 @@ class UnitResult:
         after resampling.
     metrics : dict
         On the test rows.
+    block : int32 ndarray of shape (n_test,), or None
+        By group or time: a dense code of what was kept together.
+    origin : Origin or None
+        By time: which months learnt and which tested.
+    beside : dict
+        What is said beside the result and is no part of it, as plain JSON values: ``shared_groups``, by row of data
+        with groups, the share of the test rows whose group has rows in the training part; ``terms``, where outcomes are
+        due after different times, rows and metrics for each.
     cpu_seconds, shared_cpu_seconds : float
         What the unit would cost alone, and how much of that units beside it need too.
     """
@@ -97,6 +107,9 @@ class UnitResult:
     train_counts: tuple[int, int] | None = None
     refit_counts: tuple[int, int] | None = None
     metrics: Mapping[str, float | None] = field(default_factory=dict)
+    block: Array | None = None
+    origin: Origin | None = None
+    beside: Mapping[str, Any] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     shared_cpu_seconds: float = 0.0
 
@@ -109,13 +122,22 @@ def run_unit(
     target: Array,
     cache: FoldCache | None = None,
     *,
+    layout: Layout | None = None,
     known: Mapping[Place, Fit] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
     threads: Callable[[], int] = single,
 ) -> UnitResult:
     """Run one unit by itself; see :func:`run_units`."""
     (result,) = run_units(
-        {unit: grid}, protocol, X, target, cache, known={unit: known or {}}, on_fit=on_fit, threads=threads
+        {unit: grid},
+        protocol,
+        X,
+        target,
+        cache,
+        layout=layout,
+        known={unit: known or {}},
+        on_fit=on_fit,
+        threads=threads,
     )
     return result
 
@@ -127,6 +149,7 @@ def run_units(
     target: Array,
     cache: FoldCache | None = None,
     *,
+    layout: Layout | None = None,
     known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
     threads: Callable[[], int] = single,
@@ -147,6 +170,8 @@ def run_units(
     target : int8 ndarray of shape (n,)
     cache : FoldCache, optional
         Where prepared folds are shared with other units.
+    layout : Layout, optional
+        How the rows are split, and what is learnt before medians and scales; by row and nothing without it.
     known : dict of Unit to dict of Place to Fit, optional
         Fits of the searches that an earlier attempt made.
     on_fit : callable
@@ -163,29 +188,43 @@ def run_units(
         One for each unit, with status 'inapplicable' where it cannot work on these data; any other failure raises.
     """
     (dataset, model, seed) = _in_common(grids)
+    layout = layout or Layout()
+    state = seed if layout.random_state is None else layout.random_state
+    no_blocks = None if isinstance(layout.split, ByRow) else np.empty(0, np.int32)
     try:
-        splits = split(target, seed=seed, folds=protocol.folds, test_share=protocol.test_share)
+        division = divide(layout, target, seed=seed, folds=protocol.folds, test_share=protocol.test_share)
     except Inapplicable as reason:
         for unit, grid in grids.items():
-            yield UnitResult(unit, "inapplicable", str(reason), candidates=tuple(candidates(grid)))
+            points = tuple(candidates(grid))
+            yield UnitResult(unit, "inapplicable", str(reason), candidates=points, block=no_blocks)
         return
-    train_counts = _class_counts(target[splits.refit.train])
+    splits = division.splits
     batches: dict[Sampler, list[Unit]] = {}
     for unit in grids:
         batches.setdefault(sampler_of(unit.technique), []).append(unit)
     cache = cache or FoldCache(None)
     memory = Memory() if len(batches) > 1 else None
     for sampler, units in batches.items():
+        get = partial(
+            cache.get,
+            X,
+            target,
+            dataset=dataset,
+            sampler=sampler,
+            seed=seed,
+            random_state=layout.random_state,
+            steps=layout.steps,
+        )
+        is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
+        batch = _Batch(
+            model, sampler, state, division, get, is_busy, target, memory, layout.terms, threads=threads, only=only
+        )
         try:
             check_sampler(sampler, splits, target)
         except Inapplicable as reason:
             for unit in units:
-                points = tuple(candidates(grids[unit]))
-                yield UnitResult(unit, "inapplicable", str(reason), candidates=points, train_counts=train_counts)
+                yield batch.inapplicable(unit, tuple(candidates(grids[unit])), reason)
             continue
-        get = partial(cache.get, X, target, dataset=dataset, sampler=sampler, seed=seed)
-        is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
-        batch = _Batch(model, sampler, seed, splits, get, is_busy, target, memory, threads, only)
         demands = [
             Demand(
                 unit,
@@ -218,14 +257,29 @@ class _Batch:
     model: ModelName
     sampler: Sampler
     seed: int
-    splits: Splits
+    division: Division
     get: Callable[[Fold], PreparedFold]
     is_busy: Callable[[Fold], bool]
     target: Array
     memory: Memory | None
+    terms: Array | None
     threads: Callable[[], int]
     only: Callable[[Unit, Place], bool] | None = None
     prepared: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.splits = self.division.splits
+
+    def inapplicable(self, unit: Unit, points: tuple[Candidate, ...], reason: Inapplicable) -> UnitResult:
+        return UnitResult(
+            unit,
+            "inapplicable",
+            str(reason),
+            candidates=points,
+            train_counts=_class_counts(self.target[self.splits.refit.train]),
+            block=None if self.division.block is None else self.division.block[:0],
+            origin=self.division.origin,
+        )
 
     def prepare(self, fold: Fold) -> PreparedFold:
         made = self.get(fold)
@@ -253,13 +307,7 @@ class _Batch:
             try:
                 threshold = tune_threshold(result.valid_targets, result.valid_scores) if demand.keep_scores else None
             except Inapplicable as reason:
-                yield UnitResult(
-                    demand.name,
-                    "inapplicable",
-                    str(reason),
-                    candidates=demand.points,
-                    train_counts=_class_counts(self.target[self.splits.refit.train]),
-                )
+                yield self.inapplicable(demand.name, demand.points, reason)
             else:
                 going.append((demand, result, threshold))
         if not going:
@@ -308,6 +356,22 @@ class _Batch:
             train_counts=_class_counts(self.target[self.splits.refit.train]),
             refit_counts=refit_counts,
             metrics=all_metrics(self.target[test], score, decision),
+            block=None if self.division.block is None else self.division.block[test],
+            origin=self.division.origin,
+            beside=self._beside(score, decision),
             cpu_seconds=shared_s + result.cpu_seconds + fitted.cpu_seconds,
             shared_cpu_seconds=shared_s + result.shared_cpu_seconds + (fitted.cpu_seconds if shared_refit else 0.0),
         )
+
+    def _beside(self, score: Array, decision: Array) -> dict[str, Any]:
+        shared = self.division.shared
+        found: dict[str, Any] = {} if shared is None else {"shared_groups": shared}
+        if self.terms is not None:
+            test = self.splits.refit.valid
+            target, terms = self.target[test], self.terms[test]
+            found["terms"] = {
+                str(term): {"rows": int(rows.size), **all_metrics(target[rows], score[rows], decision[rows])}
+                for term in np.unique(terms)
+                for rows in [np.flatnonzero(terms == term)]
+            }
+        return found

@@ -19,7 +19,7 @@ from job.store import Store
 from job.training.candidates import ModelName
 from job.training.techniques import Technique
 from tests.conftest import REAL_FILES
-from tests.real_data.unchanged import KERNELS, content_of, differing, recorded
+from tests.real_data.unchanged import FOLDER, KERNELS, content_of, differing, recorded
 
 pytestmark = pytest.mark.skipif(
     platform.machine().lower() not in ("x86_64", "amd64"),
@@ -34,13 +34,13 @@ def processed(real_data: Path, root: Path) -> Store:
     return Store.open(str(root))
 
 
-def test_the_quick_spec_has_the_ids_fingerprints_and_results_that_were_written_down(
+def test_the_first_quick_spec_has_the_ids_fingerprints_and_results_that_were_written_down(
     real_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in KERNELS.items():
         monkeypatch.setenv(name, value)
     store, console, expected = processed(real_data, tmp_path), Console.silent(), recorded("quick")
-    spec = read_spec("quick")
+    spec = read_spec(str(FOLDER / "quick.toml"))
     prints = {name: process(store, name, console).info.fingerprint for name in spec.datasets}
     report = run_experiment(store, spec, device="cpu", console=console, options=Options(2, tmp_path / "scratch"))
     assert prints == expected["fingerprints"]

@@ -11,7 +11,7 @@ from job.settings import unknown_variables
 from stacks.images import content_tag
 from tests.stacks.synthesis import ROOT, Synthesized, synthesize
 
-DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
+DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club", "corporate_ccc", "lending_club_matured")
 
 
 def definitions(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
@@ -36,9 +36,13 @@ def test_the_names_are_the_published_ones(either: Synthesized) -> None:
     assert set(definitions(either)) == {
         "loan-default-prediction-data-corporate-credit-rating",
         "loan-default-prediction-data-lending-club",
+        "loan-default-prediction-data-corporate-ccc",
+        "loan-default-prediction-data-lending-club-matured",
         "loan-default-prediction-data-taiwan-credit",
         "loan-default-prediction-corporate-credit-rating",
         "loan-default-prediction-lending-club",
+        "loan-default-prediction-corporate-ccc",
+        "loan-default-prediction-lending-club-matured",
         "loan-default-prediction-taiwan-credit",
     }
 

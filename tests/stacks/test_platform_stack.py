@@ -15,7 +15,7 @@ from syrupy.extensions.json import JSONSnapshotExtension
 from stacks.images import content_tag
 from tests.stacks.synthesis import Synthesized, differing_paths, synthesize, synthesize_anew
 
-DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
+DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club", "corporate_ccc", "lending_club_matured")
 
 
 @pytest.fixture
@@ -62,8 +62,8 @@ def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesize
             f"{container}/Image/Fn::Join/1/{image}",
         }
     assert differing_paths(cpu.template, gpu.template) == expected
-    # One volume, two environments with two values each, six definitions with five, five lines of description.
-    assert len(expected) == 1 + 2 * 2 + 6 * 5 + 5
+    # One volume, two environments with two values each, ten definitions with five, five lines of description.
+    assert len(expected) == 1 + 2 * 2 + 10 * 5 + 5
 
 
 def test_the_mode_keeps_every_resource_under_its_name(cpu: Synthesized, gpu: Synthesized) -> None:
@@ -146,7 +146,7 @@ def test_two_environments_and_two_projects_live_side_by_side() -> None:
         synthesize(projectName="other-lab"),
     ]
     names = [name for stack in stacks for name in fixed_names(stack)]
-    assert len(names) == len(set(names)) == 4 * 7
+    assert len(names) == len(set(names)) == 4 * 11
     assert len({stack.stack_name for stack in stacks}) == 4
     assert "/aws/batch/loan-default-prediction-staging" in names
     assert "loan-default-prediction-staging-data-taiwan-credit" in names

@@ -1,22 +1,31 @@
 """Corporate credit ratings with financial ratios: 2,029 ratings of 593 companies by five agencies, 2005 to 2016.
 
 The same company appears in several rows, so a split by row leaks companies from train to test: Symbol is the group.
+
+Two datasets are made of the file. `corporate_credit_rating` has the published study's target, D, C or CC: 8 ratings of
+7 companies, which illustrate and rank nothing. `corporate_ccc` adds CCC: 72 ratings of 46 companies. Its ratios span
+six orders of magnitude, so that their ends are drawn in to what the training rows have.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from job.data.datasets.dataset import Dataset, Derived, float32, one_hot
+from job.data.declared import Declared, Steps
 from job.data.raw.cells import categories, mapped, numbers
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 
 RATINGS = ("AAA", "AA", "A", "BBB", "BB", "B", "CCC", "CC", "C", "D")
 DEFAULTS = frozenset({"D", "C", "CC"})
+CCC_OR_WORSE = DEFAULTS | {"CCC"}
 RATIOS = (
     "currentRatio", "quickRatio", "cashRatio", "daysOfSalesOutstanding", "netProfitMargin", "pretaxProfitMargin",
     "grossProfitMargin", "operatingProfitMargin", "returnOnAssets", "returnOnCapitalEmployed", "returnOnEquity",
@@ -32,12 +41,12 @@ SECTORS = (
 HEADER = ("Rating", "Name", "Symbol", "Rating Agency Name", "Date", "Sector", *RATIOS)
 
 
-def derive(raw: RawTable) -> Derived:
-    """Derive 36 features: the 25 ratios and the sector. D, C and CC are defaults."""
+def derive(raw: RawTable, defaults: AbstractSet[str] = DEFAULTS) -> Derived:
+    """Derive 36 features: the 25 ratios and the sector; and the target: whether the rating is one of `defaults`."""
     target = mapped(
         raw,
         "Rating",
-        {rating: int(rating in DEFAULTS) for rating in RATINGS},
+        {rating: int(rating in defaults) for rating in RATINGS},
         "is not a rating from AAA to D",
         "Correct the cell or remove the row.",
     ).astype(np.int8)
@@ -95,4 +104,11 @@ CORPORATE_CREDIT_RATING = Dataset(
     ),
     derive,
     sample,
+)
+
+CORPORATE_CCC = replace(
+    CORPORATE_CREDIT_RATING,
+    id="corporate_ccc",
+    derive=partial(derive, defaults=CCC_OR_WORSE),
+    declared=Declared(Steps(winsor=0.01, winsorised=RATIOS)),
 )

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
 from job.data.raw.columns import LARGEST_NUMBER
@@ -31,6 +32,8 @@ class Derived:
     group : pyarrow string array of length n, or None
         Rows that must not be separated by a split that respects groups.
     time : datetime64[D] ndarray of shape (n,), or None
+    horizon : int8 ndarray of shape (n,), or None
+        Months from `time` until a row's outcome is due, whatever the outcome.
     dropped : dict of str to int
         Rows left out, by reason.
     unknown : dict of str to dict of str to int
@@ -42,6 +45,7 @@ class Derived:
     target: Array
     group: Any = None
     time: Array | None = None
+    horizon: Array | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
@@ -65,7 +69,7 @@ class DerivedFile:
     @property
     def labels(self) -> dict[str, list[Any]]:
         """The columns of the target file, each as its stretches."""
-        return _stretches([label_columns(part.target, part.group, part.time) for part in self.parts])
+        return _stretches([label_columns(part.target, part.group, part.time, part.horizon) for part in self.parts])
 
     @property
     def interim(self) -> dict[str, list[Any]]:
@@ -111,6 +115,8 @@ class Dataset:
         that a block lacks are empty.
     key : RawColumn or None
         What tells the rows of a raw file apart.
+    declared : Declared
+        What is learnt in the folds, and the month at which outcomes were looked up.
     """
 
     id: str
@@ -119,15 +125,21 @@ class Dataset:
     derive: Callable[[RawTable], Derived]
     sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
     key: RawColumn | None = None
+    declared: Declared = field(default_factory=Declared)
 
 
-def one_hot(column: str, cells: Categories, levels: tuple[str, ...]) -> tuple[dict[str, Array], dict[str, int]]:
+def one_hot(
+    column: str, cells: Categories, levels: tuple[str, ...], *, others: bool = False
+) -> tuple[dict[str, Array], dict[str, int]]:
     """Encode a categorical column.
 
     Parameters
     ----------
     levels : tuple of str
         The declared levels. They are sorted and the first is dropped.
+    others : bool
+        Whether missing and undeclared levels get a column of their own, ``{column}_unknown``; else they are told from
+        the dropped level by nothing.
 
     Returns
     -------
@@ -138,6 +150,9 @@ def one_hot(column: str, cells: Categories, levels: tuple[str, ...]) -> tuple[di
     for level in sorted(levels)[1:]:
         code = cells.values.index(level) if level in cells.values else -2
         features[f"{column}_{level}"] = (cells.codes == code).astype(np.float32)
+    if others:
+        declared = np.array([value in levels for value in cells.values] + [False])  # the last for what is missing
+        features[f"{column}_unknown"] = (~declared[cells.codes]).astype(np.float32)
     unknown = {level or "": count for level, count in cells.counts().items() if level not in levels}
     return features, unknown
 

@@ -1,8 +1,12 @@
 """Lending Club's accepted loans, 2007 to 2018, with what is known at application (after Namvar et al. 2018).
 
-Anything that becomes known only after the loan was granted (payments, recoveries, the lender's own grade and rate, the
-score at the last credit pull) is leakage and is not among the columns. The study divides by the income without noticing
-that `dti` is a percentage; here it is a hundredth of that.
+Anything that becomes known only after the loan was granted (payments, recoveries, the score at the last credit pull) is
+leakage and is not among the columns. The lender's own grade and rate are not either, but the rate is in them all the
+same: amount, installment and term give it back within 0.02 points for 99.9 % of the loans. The study divides by the
+income without noticing that `dti` is a percentage; here it is a hundredth of that.
+
+These are the published study's features and rows, as they are; :mod:`job.data.datasets.lending_club_matured` is what we
+recommend.
 """
 
 from __future__ import annotations
@@ -85,9 +89,9 @@ def derive(raw: RawTable) -> Derived:
     )
     rows = np.flatnonzero(status < 2)
     values = {name: numbers(raw, name)[rows] for name in NUMBERS}
-    issued, earliest = _dates(raw, status < 2)
+    issued, earliest = loan_dates(raw, status < 2)
     issued, earliest = issued[rows], earliest[rows]
-    values["emp_length"] = _years(raw)[rows]
+    values["emp_length"] = employment_years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     values |= _ratios(values)
     features = {name: float32(column) for name, column in values.items()}
@@ -110,7 +114,7 @@ def derive(raw: RawTable) -> Derived:
     return Derived(interim, features, target, time=issued, dropped=dropped, unknown=unknown)
 
 
-def _dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
+def loan_dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
     """Return when each loan was issued and when the first credit line was opened, as datetime64[D].
 
     Raises
@@ -154,7 +158,7 @@ def _ratios(values: Mapping[str, Array]) -> dict[str, Array]:
     return {name: np.where(np.isfinite(ratio), ratio, np.nan) for name, ratio in ratios.items()}
 
 
-def _years(raw: RawTable) -> Array:
+def employment_years(raw: RawTable) -> Array:
     """Return the length of employment in years: '< 1 year' is 0, '10+ years' is 10, missing is NaN."""
     found = categories(raw, "emp_length")
     years = []

@@ -66,7 +66,7 @@ def test_columns_stand_under_each_other_where_a_sign_is_spelled_with_three(tmp_p
         program = [sys.executable, "-c", "from job.cli import run; run()", *command.split()]
         ended = subprocess.run(program, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
     heading, line, *rows = ended.stdout.split("model ", 1)[1].split("\n\n")[0].splitlines()
-    assert len(rows) == 4
+    assert len(rows) == 4 + 2  # and what they are held against
     assert {row.count("|") for row in rows} == {heading.count("|")} == {line.count("+")}
     assert all(len(row.rstrip()) <= len(line) for row in rows)
     assert len({tuple(i for i, sign in enumerate(row) if sign == "|") for row in rows}) == 1

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from job.catalogue import DATASET_IDS
+from job.catalogue import DATASET_IDS, raw_name
 from job.console import Console
 from job.data import processing
 from job.data.datasets.dataset import float32
@@ -55,7 +55,10 @@ def test_features_are_float32_and_the_target_comes_first(name: str, tmp_path: Pa
     store = Store.open(str(tmp_path))
     X, y = (pq.read_schema(io.BytesIO(store.get(key) or b"")) for key in (features_key(name), target_key(name)))
     assert {str(field.type) for field in X} == {"float"}
-    optional = {"taiwan_credit": [], "corporate_credit_rating": ["group"], "lending_club": ["time"]}[name]
+    optional = {
+        "taiwan_credit": [], "corporate_credit_rating": ["group"], "corporate_ccc": ["group"],
+        "lending_club": ["time"], "lending_club_matured": ["time", "horizon"],
+    }[name]  # fmt: skip
     assert y.names == ["target", *optional]
     assert data.X.dtype == np.float32
     assert data.X.flags.c_contiguous
@@ -139,7 +142,20 @@ def test_all_raw_files_that_are_there_are_processed(tmp_path: Path) -> None:
     assert [report.info.dataset for report in process_present(store, Console.silent())] == [
         "taiwan_credit",
         "lending_club",
+        "lending_club_matured",
     ]
+
+
+def test_a_file_that_does_not_suffice_for_a_second_dataset_is_processed_for_its_own(tmp_path: Path) -> None:
+    records = sample_rows("lending_club")
+    for record in records[1:]:
+        record[records[0].index("issue_d")] = "Jan-2018"
+    ear = Ear()
+    store = put_raw(tmp_path, "lending_club", as_csv(records))
+    assert [report.info.dataset for report in process_present(store, ear)] == ["lending_club"]
+    assert ear.warnings == ["dataset_left_out"]
+    with pytest.raises(RawFileInvalid, match="0 defaults and 0 others"):
+        process(store, "lending_club_matured", Console.silent())
 
 
 def test_an_unknown_dataset_gets_the_nearest_name(tmp_path: Path) -> None:
@@ -252,7 +268,7 @@ def test_any_mangled_raw_file_processes_or_is_refused_and_nothing_is_half_done(m
         except RawFileInvalid as error:
             message = str(error)
             assert message.isprintable()
-            assert [path.name for path in root.rglob("*") if path.is_file()] == [f"{name}.csv"]
+            assert [path.name for path in root.rglob("*") if path.is_file()] == [f"{raw_name(name)}.csv"]
         else:
             loaded = load_processed(store, name)
             assert loaded.fingerprint == report.info.fingerprint

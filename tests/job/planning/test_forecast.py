@@ -19,7 +19,13 @@ from job.progress import Outlook
 from job.training.unit import Unit
 from tests.job.planning.test_memory import info
 
-SHAPES = {"taiwan_credit": (30_000, 26), "corporate_credit_rating": (2_029, 36), "lending_club": (3_660, 42)}
+SHAPES = {
+    "taiwan_credit": (30_000, 26),
+    "corporate_credit_rating": (2_029, 36),
+    "corporate_ccc": (2_029, 36),
+    "lending_club": (3_660, 42),
+    "lending_club_matured": (1_939, 42),
+}
 
 
 def costs_of(name: str) -> dict[Item, ItemCost]:

@@ -79,7 +79,7 @@ def test_a_plan_enumerates_each_grid_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_items_that_differ_in_their_seed_alone_cost_the_same() -> None:
-    spec = read_spec("default")
+    spec = read_spec("thesis")
     costs = item_costs(Searches(spec), items_of(spec.units()), dict.fromkeys(spec.datasets, TAIWAN))
     by_seed: dict[int, list[float]] = {}
     for item, cost in costs.items():

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from job.data.declared import Declared
 from job.data.processed import ProcessedInfo
 from job.planning.memory import (
     WORKER,
@@ -65,7 +66,8 @@ def info(rows: int, features: int) -> ProcessedInfo:
     from dataclasses import fields
 
     values = dict.fromkeys((field.name for field in fields(ProcessedInfo)), None)
-    return ProcessedInfo(**{**values, "rows": rows, "features": features})  # type: ignore[arg-type]
+    known = {"rows": rows, "features": features, "declared": Declared()}
+    return ProcessedInfo(**{**values, **known})  # type: ignore[arg-type]
 
 
 def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:

@@ -1,8 +1,9 @@
 """What results must not change: the reference content of the shipped specs on the real data.
 
 ``quick.json`` and ``thesis.json`` hold, for an execution, its id and for each unit the SHA-256 of its *equal content*:
-row, target, score, decision, candidates, fold scores, best index, threshold, and the metrics except ``ks``. Recorded
-with NumPy's kernels for newer processors switched off, so that every x86-64 processor with AVX2 gives these numbers.
+row, target, score, decision, candidates, fold scores, best index, threshold, and the metrics except ``ks``.
+``quick.toml`` is ``quick`` as it was shipped first, on the published datasets. Recorded with NumPy's kernels for newer
+processors switched off, so that every x86-64 processor with AVX2 gives these numbers.
 
     LDP_STORAGE_URL=… python -m tests.real_data.unchanged EXECUTION            # compare, whatever has been run
     LDP_STORAGE_URL=… python -m tests.real_data.unchanged EXECUTION --record   # write it down anew
