@@ -93,6 +93,15 @@ def test_corporate(root: Path, said: object, real_data: Path) -> None:
         assert data.target[i] == (row["Rating"] in ("D", "CC", "C"))
 
 
+def test_corporate_ccc_has_the_positives_that_rank_something(root: Path, said: object, real_data: Path) -> None:
+    data, published = load(root, "corporate_ccc"), load(root, "corporate_credit_rating")
+    np.testing.assert_array_equal(data.X, published.X)
+    worse = [row["Rating"] in ("D", "CC", "C", "CCC") for row in records(real_data / "corporate_credit_rating.csv")]
+    np.testing.assert_array_equal(data.target, worse)
+    assert data.group is not None
+    assert (data.target.sum(), len(set(data.group[data.target == 1]))) == (72, 46)
+
+
 MONTHS = {name: i + 1 for i, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split())}  # noqa: SIM905
 PLAIN = (
     "loan_amnt", "installment", "dti", "delinq_2yrs", "inq_last_6mths", "open_acc", "pub_rec", "revol_bal",
@@ -153,3 +162,24 @@ def test_lending_club_says_what_it_leaves_out(said: dict[str, list[dict[str, obj
     counts = Counter(row["loan_status"] for row in records(real_data / "lending_club.csv.gz"))
     expected = {f"loan_status {name}": n for name, n in counts.items() if name not in ("", "Fully Paid", "Charged Off")}
     assert said["lending_club"][-1]["dropped"] == expected
+
+
+def test_lending_club_matured(root: Path, said: object, real_data: Path) -> None:
+    """The published loans and features, but for those that were not due and what gives the rate away."""
+    data, published = load(root, "lending_club_matured"), load(root, "lending_club")
+    loans = [r for r in records(real_data / "lending_club.csv.gz") if r["loan_status"] in ("Fully Paid", "Charged Off")]
+    due = [month(row["issue_d"]).astype("M8[M]") + int(row["term"].split()[0]) for row in loans]
+    matured = np.array(due) <= np.datetime64("2019-03")
+    assert data.X.shape == (matured.sum(), 42) == (1939, 42)
+    np.testing.assert_array_equal(data.target, published.target[matured])
+    assert data.time is not None
+    assert published.time is not None
+    np.testing.assert_array_equal(data.time, published.time[matured])
+    theirs = {name: published.X[matured, i] for i, name in enumerate(published.feature_names)}
+    ours = {name: data.X[:, i] for i, name in enumerate(data.feature_names)}
+    added = {"home_ownership_unknown", "verification_status_unknown", "purpose_unknown"}
+    assert set(theirs) - set(ours) == {"installment", "new_dti", "income_to_payment"}
+    assert set(ours) - set(theirs) == added
+    for name in set(ours) - added:
+        np.testing.assert_array_equal(ours[name], theirs[name])
+    assert not any(ours[name].any() for name in added)
