@@ -188,8 +188,8 @@ class Observer:
                 import lightgbm
 
                 parameters = {k: v for k, v in estimator.get_params().items() if k not in ("n_estimators", "objective")}
-                data = self.trainer.lightgbm_data(weights)
-                parameters = {**parameters, "objective": "binary", "feature_pre_filter": False}
+                data = self.trainer.lightgbm_data(weights, estimator.min_child_samples)
+                parameters = {**parameters, "objective": "binary"}
                 lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
                 return clock() - start
             estimator.fit(fold.X_train, fold.y_train, **({} if weights is None else {"sample_weight": weights}))

@@ -63,14 +63,13 @@ class WeightedMLP(MLPClassifier):
         return super().fit(X, y, sample_weight=np.where(y == 1, float(self.sample_weight), 1.0))
 
 
-def model_of(name: str, technique: str, seed: int, *, pre_filter: bool = True) -> Any:
+def model_of(name: str, technique: str, seed: int) -> Any:
     if name == "logistic_regression":
         return SGDClassifier(loss="log_loss", random_state=seed)
     if name == "random_forest":
         return RandomForestClassifier(random_state=seed)
     if name == "lightgbm":
-        plain = {} if pre_filter else {"feature_pre_filter": False}
-        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1, **plain)
+        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1)
     if name == "xgboost":
         return WeightedXGB(tree_method="hist", random_state=seed, n_jobs=1)
     return WeightedMLP(random_state=seed)
@@ -144,13 +143,8 @@ def reference(
     scoring: str = "balanced_accuracy",
     parts: Parts | None = None,
     steps: DeclaredSteps | str = "passthrough",
-    pre_filter: bool = True,
 ) -> Reference:
-    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part.
-
-    Without `pre_filter` LightGBM keeps columns that its counts say cannot be split. It estimates the counts of a leaf
-    from Hessians, so that a rare column may be split all the same; ours are binned so, once for all candidates.
-    """
+    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part."""
     cv: Any
     if parts is None:
         train, test = train_test_split(np.arange(y.size), test_size=test_share, stratify=y, random_state=seed)
@@ -163,7 +157,7 @@ def reference(
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("resample", sampler_of(technique, seed)),
-            ("model", model_of(model, technique, seed, pre_filter=pre_filter)),
+            ("model", model_of(model, technique, seed)),
         ]
     )
     moving = technique == "threshold_moving"

@@ -165,8 +165,8 @@ class Trainer:
         parameters = estimator.get_params()
         for name in ("n_estimators", "class_weight", "importance_type", "objective"):
             parameters.pop(name)
-        parameters |= {"objective": "binary", **_BINS}
-        data = self.lightgbm_data(weights)
+        parameters |= {"objective": "binary"}
+        data = self.lightgbm_data(weights, estimator.min_child_samples)
         # A round that finds nothing to split leaves no tree, and the next one may find something again where columns
         # or rows are drawn: how many trees there are after a round shows only when it is made.
         trees: list[int] = []
@@ -185,26 +185,32 @@ class Trainer:
             # LGBMClassifier takes the larger of 1 − score and score, the first where they are equal.
             yield Prediction(score, (score > 1.0 - score).astype(np.int8), score)
 
-    def lightgbm_data(self, weights: Array | None) -> Any:
-        """Return the binned training rows as LightGBM takes them, with the weight of each row or without."""
+    def lightgbm_data(self, weights: Array | None, min_child_samples: int) -> Any:
+        """Return the binned training rows as LightGBM takes them, with the weight of each row or without.
+
+        Parameters
+        ----------
+        weights : float64 ndarray of shape (m,), or None
+        min_child_samples : int
+            Columns that cannot be split into leaves of so many rows are left out, as LightGBM leaves them out. Without
+            that it splits some of them after all, since it estimates how many rows a leaf has.
+        """
         # LightGBM cannot take weights back once they are set, and treats weights of 1 as none.
-        if weights is None or np.all(weights == 1):
-            return self._plain_bins
-        return self._weighted_bins.set_weight(weights)
+        weighted = weights is not None and not np.all(weights == 1)
+        key = min_child_samples, weighted
+        if key not in self._lightgbm_binned:
+            self._lightgbm_binned[key] = self._timed(lambda: self._lightgbm_bins(min_child_samples))
+        data = self._lightgbm_binned[key]
+        return data.set_weight(weights) if weighted else data
 
     @cached_property
-    def _plain_bins(self) -> Any:
-        return self._timed(self._lightgbm_bins)
+    def _lightgbm_binned(self) -> dict[tuple[int, bool], Any]:
+        return {}
 
-    @cached_property
-    def _weighted_bins(self) -> Any:
-        return self._timed(self._lightgbm_bins)
-
-    def _lightgbm_bins(self) -> Any:
+    def _lightgbm_bins(self, min_child_samples: int) -> Any:
         import lightgbm
 
-        # Not pre-filtered by one candidate's min_child_samples, so that all candidates can use it.
-        parameters = {**_BINS, "num_threads": 1, "verbosity": -1}
+        parameters = {"min_child_samples": min_child_samples, "num_threads": 1, "verbosity": -1}
         data = lightgbm.Dataset(self._fold.X_train, self._fold.y_train, params=parameters, free_raw_data=False)
         return data.construct()
 
@@ -259,9 +265,6 @@ class Trainer:
 
     def _build(self, candidate: Candidate) -> Any:
         return models.build(self._model, candidate, sampler=self._sampler, target=self._fold.y_train, seed=self._seed)
-
-
-_BINS = {"feature_pre_filter": False}
 
 
 def _predict(estimator: Any, X: Array) -> Prediction:

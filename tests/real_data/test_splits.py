@@ -93,6 +93,5 @@ def test_units_that_share_their_work_return_what_grid_search_cv_returns_on_the_s
         theirs = reference(
             model, ours.unit.technique, grid, data.X, data.target, seed=state, folds=FOLDS, parts=parts,
             steps=declared(data),
-            pre_filter=False,
         )  # fmt: skip
         assert_identical(ours, theirs)

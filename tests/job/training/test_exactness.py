@@ -64,6 +64,22 @@ def test_a_unit_returns_what_grid_search_cv_returns(
     assert_identical(run_unit(unit, grid, Protocol(folds=3), X, y, cache), theirs)  # now from the cache
 
 
+@pytest.mark.parametrize("technique", TECHNIQUES)
+def test_columns_too_rare_to_be_split_are_left_out_for_each_candidate_as_lightgbm_leaves_them_out(
+    technique: Technique, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    X = np.hstack([rng.normal(size=(900, 5)), np.zeros((900, 6))]).astype(np.float32)
+    for column in range(5, 11):
+        X[rng.choice(900, 24, replace=False), column] = 1
+    y = (X[:, 0] + 3 * X[:, 5] - 2 * X[:, 6] + rng.normal(size=900) > 1.8).astype(np.int8)
+    grid = {"n_estimators": [40], "min_child_samples": [5, 12, 30]}
+    theirs = reference("lightgbm", technique, grid, X, y, seed=1, folds=3)
+    unit = Unit("data", "lightgbm", technique, 1)
+    ours = run_unit(unit, grid_of("lightgbm", technique, grid), Protocol(folds=3), X, y, FoldCache(tmp_path))
+    assert_identical(ours, theirs)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [("roc_auc", "roc_auc"), ("pr_auc", "average_precision"), ("f1", "f1"), ("mcc", "matthews_corrcoef")],
