@@ -11,10 +11,19 @@ from job.arrays import Device
 from job.errors import ExecutionMismatch
 from job.executions.versions import versions
 from job.planning.spec import Spec
+from job.training.candidates import ModelName
 from job.training.kernels import other_blas_kernels
 
-# Raised whenever the protocol changes in a way that changes results.
+# Raised, beyond every number below, whenever the protocol changes in a way that changes results.
 PROTOCOL_VERSION = 1
+# Where only one model's results changed, specs without it keep their ids. LightGBM, 2: columns that a candidate's
+# min_child_samples is too large for are left out for that candidate, as LGBMClassifier leaves them out.
+REVISED: dict[ModelName, int] = {"lightgbm": 2}
+
+
+def protocol_of(spec: Spec) -> int:
+    """Return the version of the protocol that a spec's results are made by today."""
+    return max([PROTOCOL_VERSION, *(REVISED[model] for model in spec.models if model in REVISED)])
 
 
 @dataclass(frozen=True)
@@ -27,6 +36,7 @@ class Identity:
     device : {'cpu', 'gpu'}
     versions : dict
     protocol : int
+        The version of the protocol, :func:`protocol_of` the spec for what is made today.
     kernels : str or None
         The BLAS kernels, where they are not the usual ones.
     """
@@ -34,13 +44,13 @@ class Identity:
     spec: Spec
     device: Device
     versions: dict[str, str]
-    protocol: int = PROTOCOL_VERSION
+    protocol: int
     kernels: str | None = None
 
     @classmethod
     def here(cls, spec: Spec, device: Device) -> Identity:
         """Return the identity that this installation would give an execution."""
-        return cls(spec, device, versions(), kernels=other_blas_kernels())
+        return cls(spec, device, versions(), protocol_of(spec), kernels=other_blas_kernels())
 
     def content(self) -> dict[str, Any]:
         """Return the identity as plain JSON values; what is as usual is left out, so that ids stay what they were."""

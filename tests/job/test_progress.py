@@ -63,7 +63,7 @@ def test_the_bar_fits_the_terminal_and_names_what_is_running(width: int) -> None
     out = io.StringIO()
     terminal = RichConsole(file=out, force_terminal=True, width=width, color_system=None)
     with bar_of(terminal) as bar:
-        shown: Progress = BarProgress(bar, "quick-6c238321-1")
+        shown: Progress = BarProgress(bar, "quick-bfd0aada-1")
         shown.update(lambda: HALF, finished=True)
         bar.refresh()
         lines = [line for renderable in bar.get_renderables() for line in terminal.render_lines(renderable)]

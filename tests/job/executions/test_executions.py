@@ -13,7 +13,7 @@ import pytest
 from job.errors import ExecutionMismatch, ExecutionNotFound, UsageError
 from job.executions.bindings import bind, bound
 from job.executions.executions import create, create_next, current_execution, list_executions, load_execution
-from job.executions.identity import Identity
+from job.executions.identity import Identity, protocol_of
 from job.executions.versions import versions
 from job.planning.spec import Spec
 from job.store import Store, binding_key, manifest_key
@@ -58,11 +58,20 @@ def test_the_hash_covers_whatever_results_depend_on(part: str, identity: Identit
         "spec": dataclasses.replace(identity.spec, seeds=(1, 3)),
         "device": "gpu",
         "versions": {**identity.versions, "numpy": "0"},
-        "protocol": 2,
+        "protocol": identity.protocol + 1,
     }[part]
     assert dataclasses.replace(identity, **{part: other}).hash8 != identity.hash8
     described = dataclasses.replace(identity.spec, description="other words")
     assert dataclasses.replace(identity, spec=described).hash8 == identity.hash8
+
+
+def test_a_change_of_one_models_results_leaves_the_ids_of_specs_without_it_alone(tiny: Spec) -> None:
+    points = next(iter(tiny.models.values()))
+    without = dataclasses.replace(tiny, models={"random_forest": points, "xgboost": points})
+    boosted = dataclasses.replace(tiny, models={"random_forest": points, "lightgbm": points})
+    assert protocol_of(without) == 1
+    assert protocol_of(boosted) == 2
+    assert Identity.here(boosted, "cpu").content()["protocol"] == 2
 
 
 def test_every_version_is_known() -> None:
