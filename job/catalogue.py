@@ -25,6 +25,8 @@ class CatalogueEntry:
         What a group of rows is, for people.
     note : str or None
         What has to be said wherever it is compared.
+    spec : str
+        The spec that ships with the platform and has this dataset: what its training job runs unless told otherwise.
     """
 
     id: str
@@ -34,6 +36,7 @@ class CatalogueEntry:
     splits: tuple[str, ...] = ("row",)
     group: str = "group"
     note: str | None = None
+    spec: str = "default"
 
 
 CATALOGUE: tuple[CatalogueEntry, ...] = (
@@ -49,11 +52,13 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
         splits=("group", "row"),
         group="company",
         note="illustrative only: the published target, D, C or CC, has 8 ratings of 7 companies",
+        spec="thesis",
     ),
     CatalogueEntry(
         "lending_club",
         "Lending Club accepted loans, 2007 to 2018 (up to 2.26 million loans)",
         "Kaggle wordsforthewise/lending-club (accepted loans), or Lending Club's own quarterly files",
+        spec="thesis",
     ),
     CatalogueEntry(
         "corporate_ccc",
@@ -85,6 +90,12 @@ def raw_name(dataset: str) -> str:
     """Return the name under which a dataset's raw file lies: its own, or that of the dataset it shares it with."""
     entry = entry_of(dataset)
     return dataset if entry is None or entry.raw is None else entry.raw
+
+
+def shipped_spec(dataset: str) -> str:
+    """Return the name of the spec that a dataset's training job runs: the recommended one, unless it is not in that."""
+    entry = entry_of(dataset)
+    return "default" if entry is None else entry.spec
 
 
 def split_names(dataset: str) -> tuple[str, ...]:

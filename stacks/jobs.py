@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from job.catalogue import shipped_spec
 from job.planning.deadline import seconds_to_work
 from stacks.placement import Demand
 from stacks.settings import Profile
@@ -21,6 +22,11 @@ from stacks.storage import removal_policy
 READ_PREFIXES = ("data/*", "executions/*", "reports/*")
 WRITE_PREFIXES = ("data/interim/*", "data/processed/*", "executions/*", "reports/*")
 DELETE_PREFIXES = ("executions/*/progress/*", "executions/*/failures/*")
+
+
+def _spec_options(dataset: str) -> list[str]:
+    spec = shipped_spec(dataset)
+    return [] if spec == "default" else ["--spec", spec]
 
 
 class Jobs(Construct):
@@ -128,7 +134,7 @@ class Jobs(Construct):
                 dataset=dataset,
                 image=image,
                 demand=training_demands[dataset],
-                command=["experiment", "run", *profile.flags, "--only-dataset", dataset],
+                command=["experiment", "run", *profile.flags, "--only-dataset", dataset, *_spec_options(dataset)],
                 stream_prefix=dataset,
                 # A data job keeps nothing that another attempt could go on from.
                 variables={"LDP_MAX_SECONDS": str(seconds_to_work(timeout_s))},

@@ -48,7 +48,8 @@ def events(done: subprocess.CompletedProcess[str]) -> list[str]:
 def test_a_readme_user_processes_trains_and_compares_confined_to_a_directory(uninterrupted: Reference) -> None:
     assert len(uninterrupted.digests) == UNITS
     rows = {(row["model"], row["technique"]): row for row in uninterrupted.summary}
-    assert len(rows) == 2 * 4
+    assert len(rows) == 2 * 4 + 2, "and two to measure them by"
+    assert {technique for model, technique in rows if model == "reference"} == {"prior", "single_feature"}
     assert all(row["seeds"] == [1, 2, 3] for row in rows.values())
     # 0.5 is a guess; much above 0.79 the data would leak.
     assert 0.75 < rows["lightgbm", "baseline"]["roc_auc_mean"] < 0.80

@@ -56,7 +56,21 @@ def test_the_commands_are_the_published_ones(
     data = definition(synthesized, "data", dataset)["ContainerProperties"]["Command"]
     training = definition(synthesized, "training", dataset)["ContainerProperties"]["Command"]
     assert data == ["data", "process", "--force", *flags, dataset]
-    assert training == ["experiment", "run", *flags, "--only-dataset", dataset]
+    assert training[: 4 + len(flags)] == ["experiment", "run", *flags, "--only-dataset", dataset]
+
+
+def test_a_dataset_that_the_recommended_spec_does_not_have_is_trained_by_the_study(cpu: Synthesized) -> None:
+    def options(dataset: str) -> list[str]:
+        command: list[str] = definition(cpu, "training", dataset)["ContainerProperties"]["Command"]
+        return command[4:]
+
+    assert {dataset: options(dataset) for dataset in DATASETS} == {
+        "taiwan_credit": [],
+        "corporate_credit_rating": ["--spec", "thesis"],
+        "lending_club": ["--spec", "thesis"],
+        "corporate_ccc": [],
+        "lending_club_matured": [],
+    }
 
 
 @pytest.mark.parametrize(

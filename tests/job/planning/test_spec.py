@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import ParameterGrid
 
+from job.catalogue import DATASET_IDS, shipped_spec
 from job.errors import SpecInvalid, SpecNotFound
 from job.planning.grids import ALLOWED
 from job.planning.spec import parse_spec, read_spec, shipped_specs, spec_from_mapping
@@ -115,6 +116,12 @@ def test_default_has_every_model_and_technique() -> None:
     spec = read_spec("default")
     assert set(spec.models) == set(MODELS)
     assert len(list(spec.units())) == 3 * 5 * 6 * 5
+
+
+@pytest.mark.parametrize("dataset", DATASET_IDS)
+def test_the_spec_that_a_datasets_training_job_runs_has_the_dataset(dataset: str) -> None:
+    assert dataset in read_spec(shipped_spec(dataset)).datasets
+    assert shipped_spec("our_cards") == "default"
 
 
 def test_units_that_share_prepared_folds_stand_beside_each_other() -> None:
