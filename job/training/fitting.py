@@ -210,7 +210,10 @@ class Trainer:
     def _lightgbm_bins(self, min_child_samples: int) -> Any:
         import lightgbm
 
-        parameters = {"min_child_samples": min_child_samples, "num_threads": 1, "verbosity": -1}
+        # Of many rows LightGBM looks at a sample to make its bins, and draws it by the seed.
+        parameters = {
+            "min_child_samples": min_child_samples, "seed": self._seed, "num_threads": 1, "verbosity": -1
+        }  # fmt: skip
         data = lightgbm.Dataset(self._fold.X_train, self._fold.y_train, params=parameters, free_raw_data=False)
         return data.construct()
 

@@ -80,6 +80,17 @@ def test_columns_too_rare_to_be_split_are_left_out_for_each_candidate_as_lightgb
     assert_identical(ours, theirs)
 
 
+def test_of_more_rows_than_lightgbm_makes_its_bins_from_the_same_ones_are_drawn() -> None:
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(300_000, 3)).astype(np.float32)
+    y = (X[:, 0] + X[:, 1] * X[:, 2] + rng.normal(size=len(X)) > 1).astype(np.int8)
+    grid = {"n_estimators": [3]}
+    theirs = reference("lightgbm", "baseline", grid, X, y, seed=7, folds=2)
+    assert len(X) - len(theirs.test) > 200_000
+    ours = run_unit(Unit("data", "lightgbm", "baseline", 7), grid, Protocol(folds=2), X, y)
+    assert_identical(ours, theirs)
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [("roc_auc", "roc_auc"), ("pr_auc", "average_precision"), ("f1", "f1"), ("mcc", "matthews_corrcoef")],
