@@ -57,6 +57,24 @@ def test_wherever_a_file_is_cut_the_same_cells_come_out(rows: Rows, block: int, 
     assert len(wanted[0]) == len(rows)
 
 
+BYTES = st.lists(
+    st.sampled_from([b"\xff", b"\xc3", b"\xa4", b"\xe2\x82", b"\xed\xa0\x80", "ä€".encode(), b"x"]), max_size=4
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.tuples(BYTES, BYTES), min_size=1, max_size=20), st.integers(1, 60))
+def test_wherever_a_file_is_cut_what_is_not_utf_8_is_replaced_alike(
+    rows: list[tuple[list[bytes], list[bytes]]], block: int
+) -> None:
+    data = b"".join(b"n%b,1,%b\n" % (b"".join(text), b"".join(other)) for text, other in rows)
+    wanted = [row.split(",")[0] for row in data.decode("utf-8", "replace").splitlines()]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", block)
+        assert read(parse_side_by_side(io.BytesIO(data), LAYOUT))[0] == wanted
+        assert read(parse_in_order(io.BytesIO(data), LAYOUT))[0] == wanted
+
+
 def test_a_cut_inside_a_cell_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stray quotation mark misleads the count, so that a block would end within the cell with the line break."""
     data = b'a,1,5" nail\n' * 3 + b'b,2,"two\nlines"\n' + b"c,3,x\n" * 3
