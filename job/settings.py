@@ -5,12 +5,11 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from job.address import parse_directory
 from job.control_groups import processor_quota
@@ -35,7 +34,7 @@ def _temporary_directory() -> Path:
         return Path("/tmp")  # noqa: S108
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """What the environment says; an empty variable is as good as none.
 
     Attributes
@@ -68,7 +67,7 @@ class Settings(BaseSettings):
         The CloudFormation stack that ``ldp cloud`` is about.
     """
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = ConfigDict(frozen=True, extra="ignore")
 
     storage_url: str = Field(default=".", min_length=1, max_length=2000)
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
@@ -100,7 +99,7 @@ class Settings(BaseSettings):
                 " ".join(f"{name}: {did_you_mean(name, VARIABLES)}" for name in unknown) + " Correct or unset it.",
             )
         try:
-            settings = cls()
+            settings = cls.model_validate(_values(os.environ))
         except ValidationError as error:
             problems = "; ".join(
                 f"LDP_{'_'.join(map(str, item['loc'])).upper()}={shown(masked(str(item['input'])))}: "
@@ -127,6 +126,12 @@ def unknown_variables(environment: Iterable[str]) -> list[str]:
     known = NO_SETTINGS | set(VARIABLES)
     ours = {name for name in environment if name.upper().startswith(PREFIX)}
     return sorted(name for name in ours if name.upper() not in known and not _SERVICE.match(name))
+
+
+def _values(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return what the variables with our prefix say, by the settings' names; those that are empty say nothing."""
+    ours = {name.lower(): value for name, value in environment.items() if name.upper().startswith(PREFIX) and value}
+    return {name.removeprefix(PREFIX.lower()): value for name, value in ours.items()}
 
 
 def available_processors(root: Path = Path("/")) -> int:
