@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
@@ -61,6 +62,9 @@ def process(
     use_gpu: UseGpuOption = False,
 ) -> None:
     """Turn raw files into cleaned tables and features."""
+    # Nothing here multiplies matrices; OpenBLAS's other threads would only spin for a while, which costs as much as
+    # importing NumPy.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
 

@@ -27,7 +27,7 @@ from job.data.raw.parser import Layout, Parser, WrongRow
 from job.data.raw.source import Utf8, as_utf8
 from job.settings import available_processors
 
-BLOCK_BYTES = 1 << 20  # what stays in a processor's cache while it is parsed
+BLOCK_BYTES = 2 << 20  # what stays in a processor's cache while it is parsed
 MOST_THREADS = 8
 TRIES = 200  # line ends that are tried before a block is given up
 
