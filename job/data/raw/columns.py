@@ -163,7 +163,7 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
         chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
         joined = chunks.unify_dictionaries().combine_chunks()
         values = joined.dictionary.to_pylist()
-        names[name] = Texts(to_numpy(joined.indices), tuple("" if value == END else value.strip() for value in values))
+        names[name] = Texts(_kept(joined.indices), tuple("" if value == END else value.strip() for value in values))
     place = len(numbers) + len(texts)
     has_key = batches[0].num_columns > place
     key = [_piece(kind, list(pieces)) for kind, pieces in stretches(place)] if has_key else []
@@ -172,14 +172,19 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
 
 def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
     joined = pa.chunked_array(pieces, kind).combine_chunks()
-    return to_numpy(joined) if kind == pa.float64() else joined
+    return _kept(joined) if kind == pa.float64() else joined
+
+
+def _kept(joined: Any) -> Array:
+    """Return what is kept of the file as memory of its own: beside it, pyarrow's would not be given back."""
+    return np.array(to_numpy(joined))
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
     joined = pa.chunked_array(pieces, kind).combine_chunks()
     if kind != pa.float64():
         return joined
-    numbers, missing = to_numpy(joined), joined.null_count
+    numbers, missing = _kept(joined), joined.null_count
     # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
     strange = np.count_nonzero(np.isnan(numbers)) != missing
     largest = max(-np.fmin.reduce(numbers, initial=0.0), np.fmax.reduce(numbers, initial=0.0))
