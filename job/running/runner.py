@@ -131,7 +131,7 @@ def run_experiment(
         parts = deal(planned.costs, planned.searches, options.shard)
     execution: Execution = ask(
         lambda: resolve(
-            store, spec, device, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
+            store, spec, device.kind, planned.infos, execution_id=execution_id, skip_resume=skip_resume, console=console
         ),
         writes=True,
     )
