@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUND = frozenset({
     "store", "arrays", "metrics", "console", "progress", "records", "settings", "terminal", "address", "errors",
-    "catalogue", "machines", "control_groups", "streams", "signals", "bounds",
+    "catalogue", "machines", "control_groups", "streams", "signals", "bounds", "probing", "opencl",
 })  # fmt: skip
 # From the top down. A room imports from rooms below it, and from within itself.
 FLOORS: tuple[frozenset[str], ...] = (
@@ -35,6 +35,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
 # On the ground floor everybody may use what has no imports of its own but these.
 GROUND_MAY_IMPORT = frozenset({
     "address", "bounds", "errors", "catalogue", "progress", "control_groups", "streams", "terminal",
+    "probing", "opencl",
 })  # fmt: skip
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",

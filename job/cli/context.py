@@ -49,8 +49,13 @@ def open_context() -> Context:
     return Context(settings, console, store)
 
 
-def begin(use_gpu: bool = False) -> tuple[Context, Device]:
+def begin(use_gpu: bool = False, *, fits: bool = True) -> tuple[Context, Device]:
     """Open the store, find the device, and say in one line what this process computes with; return both.
+
+    Parameters
+    ----------
+    fits : bool
+        Whether models will be fitted: then the libraries that fit on a GPU have to find it too.
 
     Raises
     ------
@@ -59,11 +64,13 @@ def begin(use_gpu: bool = False) -> tuple[Context, Device]:
     """
     from importlib.metadata import version
 
-    from job.arrays import require_device
+    from job.arrays import TWO_LIBRARIES, require_device
     from job.executions.versions import versions
+    from job.planning.crew import crew_of
+    from job.settings import available_processors
 
     context = open_context()
-    device = require_device(use_gpu or context.settings.use_gpu)
+    device = require_device(use_gpu or context.settings.use_gpu, TWO_LIBRARIES if fits else ())
     libraries = versions()
     named = ", ".join(f"{name} {number}" for name, number in libraries.items())
     context.console.info(
@@ -72,10 +79,11 @@ def begin(use_gpu: bool = False) -> tuple[Context, Device]:
         ldp=version("ldp"),
         python=platform.python_version(),
         machine=platform.machine(),
-        device=device,
+        device=device.kind,
         storage=context.store.url,
-        workers=context.settings.workers(),
+        workers=crew_of(device.kind, context.settings.n_jobs, available_processors()).workers,
         versions=libraries,
+        **({} if device.gpu is None else {"gpu": device.gpu, "driver": device.driver}),
     )
     return context, device
 

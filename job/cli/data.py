@@ -68,7 +68,7 @@ def process(
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
 
-    context, _ = begin(use_gpu)
+    context, _ = begin(use_gpu, fits=False)
     with ending_on_notice(context.console):
         if dataset is None:
             process_present(context.store, context.console, force=force)

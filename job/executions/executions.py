@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any, get_args
 
 from job import bounds
-from job.arrays import Device
+from job.arrays import DeviceKind
 from job.errors import (
     ExecutionMismatch,
     ExecutionNotFound,
@@ -218,7 +218,7 @@ def _parse(data: bytes, where: str) -> Identity:
         spec = spec_from_mapping(mapping(raw, "spec"), where)
         device: Any = raw.get("device")
         versions, kernels = mapping(raw, "versions"), text_or_none(raw, "kernels")
-        if device not in get_args(Device):
+        if device not in get_args(DeviceKind):
             raise Malformed("its device is unknown")
         return Identity(
             spec, device, {name: text(versions, name) for name in versions}, whole(raw, "protocol"), kernels

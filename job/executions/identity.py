@@ -7,7 +7,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from job.arrays import Device
+from job.arrays import DeviceKind
 from job.errors import ExecutionMismatch
 from job.executions.versions import versions
 from job.planning.spec import Spec
@@ -42,13 +42,13 @@ class Identity:
     """
 
     spec: Spec
-    device: Device
+    device: DeviceKind
     versions: dict[str, str]
     protocol: int
     kernels: str | None = None
 
     @classmethod
-    def here(cls, spec: Spec, device: Device) -> Identity:
+    def here(cls, spec: Spec, device: DeviceKind) -> Identity:
         """Return the identity that this installation would give an execution."""
         return cls(spec, device, versions(), protocol_of(spec), kernels=other_blas_kernels())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from job.arrays import Device
+from job.arrays import DeviceKind
 from job.catalogue import DATASET_IDS
 from job.console import Console
 from job.data.processed import ProcessedInfo
@@ -44,7 +44,7 @@ def find_spec(store: Store, execution_id: str | None, default: Spec) -> Spec:
 def resolve(
     store: Store,
     spec: Spec,
-    device: Device,
+    device: DeviceKind,
     datasets: Mapping[str, ProcessedInfo],
     *,
     execution_id: str | None,

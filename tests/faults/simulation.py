@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from job.arrays import CPU
 from job.console import Console
 from job.errors import Interrupted, StorageError, StorageRefused
 from job.metrics import METRIC_IDS
@@ -280,7 +281,7 @@ def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options:
         return run_experiment(
             FaultyStore(world, attempt, odds),
             spec(),
-            device="cpu",
+            device=CPU,
             console=options.pop("console", None) or Console.silent(),
             options=how,
             means=means,

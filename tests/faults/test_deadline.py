@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from job.arrays import CPU
 from job.console import Console
 from job.errors import Interrupted, OutOfTime
 from job.planning.costs import item_costs
@@ -106,7 +107,7 @@ def attempt(now: World, *, timeout_s: int, fit_s: float, leaves: bool = True) ->
     means = Means(pool=pool, signals=signals, clock=lambda: now.now, sleep=sleep)
     options = Options(1, Path(), max_s=seconds_to_work(timeout_s) if leaves else None)
     try:
-        return run_experiment(now.store, spec(), device="cpu", console=Console.silent(), options=options, means=means)
+        return run_experiment(now.store, spec(), device=CPU, console=Console.silent(), options=options, means=means)
     except (Interrupted, OutOfTime) as error:
         return error.exit_code
 

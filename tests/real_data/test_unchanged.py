@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from job.arrays import CPU
 from job.console import Console
 from job.data.processing import process
 from job.executions.identity import Identity
@@ -42,7 +43,7 @@ def test_the_first_quick_spec_has_the_ids_fingerprints_and_results_that_were_wri
     store, console, expected = processed(real_data, tmp_path), Console.silent(), recorded("quick")
     spec = read_spec(str(FOLDER / "quick.toml"))
     prints = {name: process(store, name, console).info.fingerprint for name in spec.datasets}
-    report = run_experiment(store, spec, device="cpu", console=console, options=Options(2, tmp_path / "scratch"))
+    report = run_experiment(store, spec, device=CPU, console=console, options=Options(2, tmp_path / "scratch"))
     assert prints == expected["fingerprints"]
     assert report.execution.id == expected["execution"]
     found = content_of(store, report.execution)
@@ -70,7 +71,7 @@ def test_the_thesis_spec_has_its_id_and_a_sample_of_its_results_is_what_was_writ
     models = {model: dataclasses.replace(thesis.models[model], techniques=SAMPLE[model]) for model in SAMPLE}
     sample = dataclasses.replace(thesis, datasets=("taiwan_credit",), seeds=(1,), models=models)
     assert process(store, "taiwan_credit", console).info.fingerprint == expected["fingerprints"]["taiwan_credit"]
-    report = run_experiment(store, sample, device="cpu", console=console, options=Options(2, tmp_path / "scratch"))
+    report = run_experiment(store, sample, device=CPU, console=console, options=Options(2, tmp_path / "scratch"))
     found = content_of(store, report.execution)
     assert len(found) == 7
     assert set(found) <= set(expected["units"])

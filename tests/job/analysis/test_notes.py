@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from job.analysis.summary import Summary, summarise, to_csv
+from job.arrays import CPU
 from job.cli.tables import print_summary
 from job.console import Console
 from job.data.datasets.samples import write_sample
@@ -50,7 +51,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
 def run(store: Store, tmp_path_factory: pytest.TempPathFactory) -> tuple[Execution, Summary]:
     spec = parse_spec(SPEC.format(published="row", labels="known_at_cut"), "notes", "notes.toml")
     options = Options(1, tmp_path_factory.mktemp("scratch"))
-    report = run_experiment(store, spec, device="cpu", console=Console.silent(), options=options)
+    report = run_experiment(store, spec, device=CPU, console=Console.silent(), options=options)
     return report.execution, summarise(store, report.execution)
 
 

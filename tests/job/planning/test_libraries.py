@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from job.arrays import CPU
 from job.console import Console
 from job.errors import LibraryMissing
 from job.executions.executions import create
@@ -49,7 +50,7 @@ def test_planning_and_running_refuse_with_the_line_that_installs_it(
     assert caught.value.what == "the model xgboost needs xgboost: not installed here"
     assert "`pip install 'ldp[cpu]'`" in caught.value.remedy
     with pytest.raises(LibraryMissing):
-        run_experiment(store, spec, device="cpu", console=Console.silent(), options=Options(1, tmp_path))
+        run_experiment(store, spec, device=CPU, console=Console.silent(), options=Options(1, tmp_path))
     assert list(store.objects("executions/")) == []
 
 

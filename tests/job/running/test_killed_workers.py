@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from job.arrays import CPU
 from job.console import Console
 from job.planning.costs import item_cost
 from job.planning.items import items_of
@@ -65,7 +66,7 @@ def run_killing(
     report = run_experiment(
         store,
         spec,
-        device="cpu",
+        device=CPU,
         console=Console(sys.stderr, "json"),
         options=Options(2, scratch),
         means=Means(pool=pool),
@@ -82,7 +83,7 @@ def test_a_killed_worker_s_units_are_tried_again_alone_from_the_fits_they_had(
     assert len(pool.begun) == len(items_of(tiny.units())) + 1
     assert pool.begun[-1].known[max(tiny.units())]
     whole = run_experiment(
-        store, tiny, device="cpu", console=Console.silent(), options=Options(1, tmp_path), skip_resume=True
+        store, tiny, device=CPU, console=Console.silent(), options=Options(1, tmp_path), skip_resume=True
     )
     assert digests(store, whole.execution) == digests(store, report.execution)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from job.arrays import CPU
 from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processing import process
@@ -37,7 +38,7 @@ def run(store: Store, spec: Spec, scratch: Path, **options: object) -> RunReport
     """Run a spec; `options` are those of Options, and those of run_experiment."""
     names = {field.name for field in dataclasses.fields(Options)} & set(options)
     how = Options(**{"workers": 2, "scratch_dir": scratch, **{name: options.pop(name) for name in names}})  # type: ignore[arg-type]
-    chosen = {"device": "cpu", "console": Console.silent(), **options}
+    chosen = {"device": CPU, "console": Console.silent(), **options}
     return run_experiment(store, spec, options=how, **chosen)  # type: ignore[arg-type]
 
 
