@@ -179,7 +179,7 @@ class Observer:
             if self.model == "xgboost":
                 import xgboost
 
-                bins = self.trainer.xgboost_bins(estimator.max_bin)
+                bins = self.trainer.bins.xgboost(estimator.max_bin)
                 parameters = {**estimator.get_xgb_params(), "objective": "binary:logistic"}
                 xgboost.train(parameters, bins, num_boost_round=estimator.n_estimators, verbose_eval=False)
                 return clock() - start
@@ -188,7 +188,7 @@ class Observer:
                 import lightgbm
 
                 parameters = {k: v for k, v in estimator.get_params().items() if k not in ("n_estimators", "objective")}
-                data = self.trainer.lightgbm_data(weights, estimator.min_child_samples)
+                data = self.trainer.bins.lightgbm(weights, estimator.min_child_samples)
                 parameters = {**parameters, "objective": "binary"}
                 lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
                 return clock() - start

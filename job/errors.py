@@ -129,6 +129,10 @@ class DeviceNotUsed(LdpError, RuntimeError):
     """A fit that was to be made on a GPU and was made elsewhere: its unit fails."""
 
 
+class GpuMemoryShort(LdpError, RuntimeError):
+    """A GPU whose memory ran out in the middle of a unit."""
+
+
 class StorageError(LdpError, OSError):
     """The storage refused a request, or could not be reached."""
 

@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from job.arrays import CPU, Device
 from job.metrics import Array
+from job.training import on_gpu
 from job.training.candidates import WEIGHT_PARAMETERS, Candidate, ModelName, Value
 from job.training.techniques import Sampler
 
 
-def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: Array, seed: int) -> Any:
+def build(
+    model: ModelName, candidate: Candidate, *, sampler: Sampler, target: Array, seed: int, device: Device = CPU
+) -> Any:
     """Build an unfitted scikit-learn estimator.
 
     LightGBM and the MLP take the weight as :func:`sample_weights` when they are fitted.
@@ -33,6 +37,8 @@ def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: A
     target : int8 ndarray of shape (n,)
         The target of the rows it will be fitted on; XGBoost's 'balanced' weight is their ratio of the classes.
     seed : int
+    device : Device
+        What XGBoost and LightGBM are to fit on; the others have no choice.
     """
     parameters: dict[str, Any] = dict(candidate)
     weight = parameters.pop(WEIGHT_PARAMETERS[model], None)
@@ -47,7 +53,8 @@ def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: A
     if model == "lightgbm":
         from lightgbm import LGBMClassifier
 
-        return LGBMClassifier(random_state=seed, n_jobs=1, verbosity=-1, **parameters)
+        options = {"n_jobs": 1, "verbosity": -1, **on_gpu.parameters(model, device)}
+        return LGBMClassifier(random_state=seed, **options, **parameters)
     if model == "xgboost":
         from xgboost import XGBClassifier
 
@@ -55,7 +62,13 @@ def build(model: ModelName, candidate: Candidate, *, sampler: Sampler, target: A
             negatives, positives = np.bincount(target, minlength=2)
             weight = float(negatives / positives)
         return XGBClassifier(
-            tree_method="hist", scale_pos_weight=weight, random_state=seed, n_jobs=1, verbosity=0, **parameters
+            tree_method="hist",
+            scale_pos_weight=weight,
+            random_state=seed,
+            n_jobs=1,
+            verbosity=0,
+            **on_gpu.parameters(model, device),
+            **parameters,
         )
     from sklearn.neural_network import MLPClassifier
 

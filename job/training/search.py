@@ -15,9 +15,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from job.arrays import CPU, Device
 from job.metrics import DECISION_SCORINGS, RANKING_SCORINGS, Array
+from job.training.boosting import Prediction
 from job.training.candidates import Candidate, Key, ModelName, families, key_of, without_weight
-from job.training.fitting import Fitted, Prediction, Trainer
+from job.training.fitting import Fitted, Trainer
 from job.training.kernels import single
 from job.training.preparation import PreparedFold
 from job.training.techniques import Sampler
@@ -28,10 +30,21 @@ Place: TypeAlias = tuple[int, int]
 
 @dataclass(frozen=True)
 class Fit:
-    """One finished fit: the candidate's score on the fold's validation rows, and the CPU seconds it took."""
+    """One finished fit.
+
+    Attributes
+    ----------
+    score : float
+        The candidate's, on the fold's validation rows.
+    cpu_seconds : float
+        What it took.
+    gpu : str or None
+        The GPU that verifiably made it; None on the CPU.
+    """
 
     score: float
     cpu_seconds: float
+    gpu: str | None = None
 
 
 Name: TypeAlias = Any
@@ -118,6 +131,7 @@ def search(
     on_fit: Callable[[Name, Place, Fit], None] = lambda _name, _place, _fit: None,
     is_busy: Callable[[int], bool] = lambda _fold: False,
     only: Callable[[Name, Place], bool] | None = None,
+    device: Device = CPU,
     threads: Callable[[], int] = single,
 ) -> dict[Name, SearchResult]:
     """Fit every candidate on every fold, once for all demands.
@@ -140,6 +154,8 @@ def search(
         Whether a demand's fit is to be made here. Nothing is concluded then: the others are made elsewhere.
     is_busy : callable
         Whether somebody else is preparing the fold with that index at the moment: then others go first.
+    device : Device
+        What XGBoost and LightGBM fit on.
     threads : callable
         Asked before each fit how many threads it may have (:class:`~job.training.fitting.Trainer`).
     """
@@ -155,7 +171,7 @@ def search(
         identity = "" if memory is None else fold.identity
         if memory is not None:
             _remember(memory, identity, wanted, on_fit)
-        trainer = Trainer(model, fold, sampler=sampler, seed=seed, threads=threads)
+        trainer = Trainer(model, fold, sampler=sampler, seed=seed, device=device, threads=threads)
         for family in families(model, [without_weight(model, want[0].point) for want in wanted.values()]):
             charged: dict[tuple[int, int], float] = {}
             for fitted in trainer.fit(family):
@@ -169,10 +185,11 @@ def search(
                         memory.fits[identity, key_of(fitted.candidate), want.ledger.demand.scoring] = fit
                     on_fit(want.ledger.demand.name, want.place, fit)
         _share_bins(trainer, wanted)
+        del trainer  # and with it the bins, which a GPU keeps in its memory
     if only is not None:
         return {}
     return {
-        ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed, threads=threads)
+        ledger.demand.name: _conclude(model, ledger, folds, sampler=sampler, seed=seed, device=device, threads=threads)
         for ledger in ledgers
     }
 
@@ -227,7 +244,8 @@ class _Want:
         account = id(self.ledger), fitted.fit
         paid = charged.get(account, 0.0)
         charged[account] = max(paid, fitted.cpu_seconds)
-        return Fit(score_of(fitted.prediction, fold.y_valid, self.ledger.demand.scoring), charged[account] - paid)
+        score = score_of(fitted.prediction, fold.y_valid, self.ledger.demand.scoring)
+        return Fit(score, charged[account] - paid, fitted.prediction.gpu)
 
 
 def score_of(prediction: Prediction, target: Array, scoring: str) -> float:
@@ -277,7 +295,7 @@ def _remember(
 def _share_bins(trainer: Trainer, wanted: dict[Key, list[_Want]]) -> None:
     """Enter what the bins took into every ledger that used them."""
     for ledger in {id(want.ledger): want.ledger for wants in wanted.values() for want in wants}.values():
-        ledger.binning_cpu_seconds += trainer.binning_cpu_seconds
+        ledger.binning_cpu_seconds += trainer.bins.cpu_seconds
 
 
 def _conclude(
@@ -287,6 +305,7 @@ def _conclude(
     *,
     sampler: Sampler,
     seed: int,
+    device: Device,
     threads: Callable[[], int],
 ) -> SearchResult:
     points, fits = ledger.demand.points, ledger.fits
@@ -299,7 +318,7 @@ def _conclude(
     for f, prepare in enumerate(folds if ledger.demand.keep_scores else ()):
         fold = prepare()
         if (best, f) not in ledger.kept:  # fitted by an earlier attempt, which left its score alone
-            trainer = Trainer(model, fold, sampler=sampler, seed=seed, threads=threads)
+            trainer = Trainer(model, fold, sampler=sampler, seed=seed, device=device, threads=threads)
             (fitted,) = predict_once(trainer, model, [points[best]]).values()
             ledger.kept[best, f] = fitted.prediction.score
         targets.append(np.asarray(fold.y_valid))

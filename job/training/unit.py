@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from job.arrays import CPU, Device
 from job.metrics import Array, all_metrics
 from job.training.blocks import ByRow, Origin
 from job.training.candidates import Candidate, Grid, ModelName, candidates, key_of, without_weight
@@ -85,6 +86,8 @@ class UnitResult:
         By group or time: a dense code of what was kept together.
     origin : Origin or None
         By time: which months learnt and which tested.
+    gpu : str or None
+        The GPU that verifiably made every fit; None where the CPU did.
     beside : dict
         What is said beside the result and is no part of it, as plain JSON values: ``shared_groups``, by row of data
         with groups, the share of the test rows whose group has rows in the training part; ``terms``, where outcomes are
@@ -109,6 +112,7 @@ class UnitResult:
     metrics: Mapping[str, float | None] = field(default_factory=dict)
     block: Array | None = None
     origin: Origin | None = None
+    gpu: str | None = None
     beside: Mapping[str, Any] = field(default_factory=dict)
     cpu_seconds: float = 0.0
     shared_cpu_seconds: float = 0.0
@@ -125,6 +129,7 @@ def run_unit(
     layout: Layout | None = None,
     known: Mapping[Place, Fit] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
+    device: Device = CPU,
     threads: Callable[[], int] = single,
 ) -> UnitResult:
     """Run one unit by itself; see :func:`run_units`."""
@@ -137,6 +142,7 @@ def run_unit(
         layout=layout,
         known={unit: known or {}},
         on_fit=on_fit,
+        device=device,
         threads=threads,
     )
     return result
@@ -152,6 +158,7 @@ def run_units(
     layout: Layout | None = None,
     known: Mapping[Unit, Mapping[Place, Fit]] | None = None,
     on_fit: Callable[[Unit, Place, Fit], None] = lambda _unit, _place, _fit: None,
+    device: Device = CPU,
     threads: Callable[[], int] = single,
     only: Callable[[Unit, Place], bool] | None = None,
 ) -> Iterator[UnitResult]:
@@ -176,6 +183,8 @@ def run_units(
         Fits of the searches that an earlier attempt made.
     on_fit : callable
         Told of each fit of a search as it is finished.
+    device : Device
+        What XGBoost and LightGBM fit on.
     threads : callable
         Asked before each fit how many threads it may have; no result depends on it. Folds are prepared with one.
     only : callable, optional
@@ -217,7 +226,7 @@ def run_units(
         )
         is_busy = partial(cache.is_being_made, dataset=dataset, sampler=sampler, seed=seed)
         batch = _Batch(
-            model, sampler, state, division, get, is_busy, target, memory, layout.terms, threads=threads, only=only
+            model, sampler, state, division, get, is_busy, target, memory, layout.terms, threads, device, only
         )
         try:
             check_sampler(sampler, splits, target)
@@ -264,6 +273,7 @@ class _Batch:
     memory: Memory | None
     terms: Array | None
     threads: Callable[[], int]
+    device: Device
     only: Callable[[Unit, Place], bool] | None = None
     prepared: dict[str, float] = field(default_factory=dict)
 
@@ -297,6 +307,7 @@ class _Batch:
             on_fit=on_fit,
             is_busy=lambda f: self.is_busy(self.splits.folds[f]),
             only=self.only,
+            device=self.device,
             threads=self.threads,
         )
         if self.only is not None:
@@ -313,13 +324,15 @@ class _Batch:
         if not going:
             return
         refit = self.prepare(self.splits.refit)
-        trainer = Trainer(self.model, refit, sampler=self.sampler, seed=self.seed, threads=self.threads)
+        trainer = Trainer(
+            self.model, refit, sampler=self.sampler, seed=self.seed, device=self.device, threads=self.threads
+        )
         winners = [without_weight(self.model, demand.points[result.best_index]) for demand, result, _ in going]
         identity = "" if self.memory is None else refit.identity
         predicted = predict_once(trainer, self.model, winners, memory=self.memory, identity=identity)
         # Folds that an earlier attempt was through with are counted at what the others took.
         prepared_s = sum(self.prepared.values()) / len(self.prepared) * (len(self.splits.folds) + 1)
-        shared_s = prepared_s + trainer.binning_cpu_seconds
+        shared_s = prepared_s + trainer.bins.cpu_seconds
         for (demand, result, threshold), winner in zip(going, winners, strict=True):
             fitted = predicted[key_of(winner)]
             others = sum(key_of(other) == key_of(winner) for other in winners) > 1
@@ -358,6 +371,7 @@ class _Batch:
             metrics=all_metrics(self.target[test], score, decision),
             block=None if self.division.block is None else self.division.block[test],
             origin=self.division.origin,
+            gpu=fitted.prediction.gpu,
             beside=self._beside(score, decision),
             cpu_seconds=shared_s + result.cpu_seconds + fitted.cpu_seconds,
             shared_cpu_seconds=shared_s + result.shared_cpu_seconds + (fitted.cpu_seconds if shared_refit else 0.0),
