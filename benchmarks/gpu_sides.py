@@ -158,9 +158,10 @@ def _lightgbm(work: Work, device: Device, X: Any, y: Any, X_valid: Any) -> Calla
     parameters = {**_estimator(work, y).get_params(), "objective": "binary", "num_threads": work.threads}
     for name in ("n_estimators", "class_weight", "importance_type", "n_jobs"):
         parameters.pop(name)
-    if device.kind == "gpu":
-        parameters |= {**PARAMETERS, "verbosity": 1}
     binning = {name: parameters[name] for name in ("min_child_samples", "num_threads", "verbosity")}
+    if device.kind == "gpu":  # for one LightGBM bundles columns otherwise
+        parameters |= {**PARAMETERS, "verbosity": 1}
+        binning |= PARAMETERS
     said: list[str] = []
     lightgbm.register_logger(_Ear(said))
     data = lightgbm.Dataset(X, y, params=binning, free_raw_data=False).construct()
