@@ -17,7 +17,7 @@ from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.planning.shares import fold_share, training_share
 from job.training.candidates import Candidate, ModelName
-from job.training.neighbours import TREE, certain
+from job.training.comparing import TREE, certain
 from job.training.techniques import Sampler, Technique, sampler_of
 from job.training.unit import Unit
 

@@ -92,3 +92,46 @@ def reproduced(X: Array) -> bool:
     asked = NearestNeighbors(n_neighbors=3, algorithm="brute", metric="sqeuclidean").fit(some)
     theirs, j = asked.kneighbors(some)
     return np.array_equal(Distances(some).exact(np.repeat(np.arange(len(some)), 3), j.ravel()), theirs.ravel())
+
+
+def ranked(distances: Distances, rows: Array, at: Array, j: Array, k: int) -> Array:
+    """Return what scikit-learn takes for the k nearest of rows after the first, mostly the row itself.
+
+    Parameters
+    ----------
+    rows : int64 ndarray of shape (m,)
+    at, j : int64 ndarray
+        Pairs of `rows` and all rows that can be among their k + 1 nearest.
+    """
+    close, error = distances.close(rows[at], j)
+    order = np.lexsort((close, at))
+    at, j, close, error = (values[order] for values in (at, j, close, error))
+    first = np.searchsorted(at, np.arange(len(rows)))
+    ranks = first[:, None] + np.arange(k + 1)
+    reach = (close + error)[ranks].max(axis=1)
+    doubt = close - error <= reach[at]
+    # Certain is the order of those that are clear of the one before and the one behind.
+    counts = np.bincount(at[doubt], minlength=len(rows))
+    clear = (close - error)[ranks[:, 1:]] > (close + error)[ranks[:, :-1]]
+    unsure = (counts > k + 1) | ~clear.all(axis=1)
+    found: Array = j[ranks[:, 1:]]
+    if unsure.any():
+        asked = doubt & unsure[at]
+        found[unsure] = _asked(distances, rows, at[asked], j[asked], k)
+    return found
+
+
+def _asked(distances: Distances, rows: Array, at: Array, j: Array, k: int) -> Array:
+    """Return what scikit-learn takes for the k nearest after the first, by its own numbers and its rule for ties."""
+    distance = distances.exact(rows[at], j)
+    order = np.lexsort((j, distance, at))
+    at, j, distance = at[order], j[order], distance[order]
+    _, first, counts = np.unique(at, return_index=True, return_counts=True)
+    if k == 1:  # of two it keeps the first row at the second distance, which may be the first distance as well
+        second: Array = np.where(distance[first] == distance[first + 1], first, first + 1)
+        return j[second][:, None]
+    tied = (np.diff(at) == 0) & (np.diff(distance) == 0) & (distance[1:] <= np.repeat(distance[first + k], counts)[1:])
+    if distances.differ(j[1:][tied], j[:-1][tied]):
+        raise Uncertain
+    few: Array = j[first[:, None] + np.arange(1, k + 1)]
+    return few

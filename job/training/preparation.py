@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from job.arrays import CPU, Device
 from job.metrics import Array
 from job.training.resampling import resample
 from job.training.splits import Fold
@@ -108,9 +109,11 @@ def _medians(X: Array) -> Array:
     return np.concatenate([imputer.fit(block).statistics_ for block in blocks])
 
 
-def _resampled(sampler: Sampler, before: PreparedFold, seed: int, on_fall_back: Callable[[int], None]) -> PreparedFold:
+def _resampled(
+    sampler: Sampler, before: PreparedFold, seed: int, on_fall_back: Callable[[int], None], device: Device
+) -> PreparedFold:
     start = time.process_time()
-    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed, on_fall_back)
+    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed, on_fall_back, device)
     spent = before.cpu_seconds + time.process_time() - start
     return PreparedFold(X_train, y_train, before.X_valid, before.y_valid, spent)
 
@@ -128,6 +131,8 @@ class FoldCache:
         Told each time a fold found no room.
     on_fall_back : callable
         Told, before it begins, that a fold's neighbours are sought in the slow way, and among how many rows.
+    device : Device
+        Where rows are compared; folds are the same.
     """
 
     _ARRAYS = ("X_train", "y_train", "X_valid", "y_valid")
@@ -138,11 +143,13 @@ class FoldCache:
         limit: int | None = None,
         on_full: Callable[[], None] = lambda: None,
         on_fall_back: Callable[[int], None] = lambda _rows: None,
+        device: Device = CPU,
     ) -> None:
         self._directory = directory
         self._limit = limit
         self._on_full = on_full
         self._on_fall_back = on_fall_back
+        self._device = device
 
     def get(
         self,
@@ -174,7 +181,7 @@ class FoldCache:
             made = self.get(
                 X, target, fold, dataset=dataset, sampler=before, seed=seed, random_state=random_state, steps=steps
             )
-            return _resampled(sampler, made, state, self._on_fall_back)
+            return _resampled(sampler, made, state, self._on_fall_back, self._device)
 
         if self._directory is None:
             return make()

@@ -8,21 +8,30 @@ keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
+from job.arrays import CPU, Device, release
 from job.metrics import Array
+from job.training import on_gpu
+from job.training.comparing import FEW, Place, place_of
 from job.training.distances import Uncertain
-from job.training.neighbours import FEW, neighbours, tomek_links
+from job.training.neighbours import neighbours, tomek_links
 from job.training.techniques import SMOTE_NEIGHBORS, Sampler
 
 MANY_TO_INTERPOLATE = 20_000  # rows of the rarer class, from which on SMOTE's neighbours are found sooner by blocks
 
 
 def resample(
-    sampler: Sampler, X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None] = lambda _rows: None
+    sampler: Sampler,
+    X: Array,
+    target: Array,
+    seed: int,
+    on_fall_back: Callable[[int], None] = lambda _rows: None,
+    device: Device = CPU,
 ) -> tuple[Array, Array]:
     """Resample the training rows of a fold, as imbalanced-learn does with ``random_state = seed`` and one thread.
 
@@ -36,6 +45,8 @@ def resample(
     target : int8 ndarray of shape (n,)
     on_fall_back : callable
         Told, before it begins, of how many rows scikit-learn itself seeks the neighbours; not of few.
+    device : Device
+        Where rows are compared with each other; the answer is the same. No memory of it stays taken.
 
     Returns
     -------
@@ -55,17 +66,20 @@ def resample(
         if sampler == "random_under_sampling":
             X, target = RandomUnderSampler(random_state=seed).fit_resample(X, target)
         elif sampler == "smote":
-            X, target = _smote(X, target, seed, on_fall_back)
+            X, target = _smote(X, target, seed, on_fall_back, device)
         else:
-            X, target = _without_tomek_links(X, target, on_fall_back)
+            X, target = _without_tomek_links(X, target, on_fall_back, device)
     return np.ascontiguousarray(X, dtype=np.float32), target
 
 
-def _without_tomek_links(X: Array, target: Array, on_fall_back: Callable[[int], None]) -> tuple[Array, Array]:
+def _without_tomek_links(
+    X: Array, target: Array, on_fall_back: Callable[[int], None], device: Device
+) -> tuple[Array, Array]:
     from imblearn.under_sampling import TomekLinks
 
     try:
-        kept = ~tomek_links(X, target)
+        with _there(device) as where:
+            kept = ~tomek_links(X, target, where)
     except Uncertain:
         if len(X) >= FEW:
             on_fall_back(len(X))
@@ -74,7 +88,9 @@ def _without_tomek_links(X: Array, target: Array, on_fall_back: Callable[[int], 
     return X[kept], target[kept]
 
 
-def _smote(X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None]) -> tuple[Array, Array]:
+def _smote(
+    X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None], device: Device
+) -> tuple[Array, Array]:
     from imblearn.over_sampling import SMOTE
     from sklearn.neighbors import NearestNeighbors
 
@@ -83,7 +99,8 @@ def _smote(X: Array, target: Array, seed: int, on_fall_back: Callable[[int], Non
 
         def kneighbors(self, X: Array, **options: Any) -> Array:
             try:
-                found = neighbours(X, self.n_neighbors - 1)
+                with _there(device) as where:
+                    found = neighbours(X, self.n_neighbors - 1, where)
             except Uncertain:
                 on_fall_back(len(X))
                 theirs: Array = super().kneighbors(X, **options)
@@ -94,3 +111,13 @@ def _smote(X: Array, target: Array, seed: int, on_fall_back: Callable[[int], Non
     k: Any = SMOTE_NEIGHBORS if rarer < MANY_TO_INTERPOLATE else Neighbours(n_neighbors=SMOTE_NEIGHBORS + 1)
     resampled: tuple[Array, Array] = SMOTE(k_neighbors=k, random_state=seed).fit_resample(X, target)
     return resampled
+
+
+@contextmanager
+def _there(device: Device) -> Iterator[Place]:
+    """Compare rows on a device inside; what that took of its memory is given back."""
+    try:
+        with on_gpu.memory_named(device):
+            yield place_of(device)
+    finally:
+        release(device)

@@ -17,7 +17,7 @@ from job.data.processed import load_processed
 from job.data.processing import process
 from job.store import Store
 from job.training import resampling
-from job.training.neighbours import FEW
+from job.training.comparing import FEW
 from job.training.preparation import prepare
 from job.training.resampling import resample
 from job.training.splits import split

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from job.planning.costs import resampling_cost
-from job.training.neighbours import FEW, MANY, TREE
+from job.training.comparing import FEW, MANY, TREE
 
 MILLION = 1_200_000
 

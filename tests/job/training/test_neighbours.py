@@ -18,10 +18,14 @@ from imblearn.under_sampling import TomekLinks
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from job.arrays import Device
+from job.errors import GpuMemoryShort
 from job.training import resampling
+from job.training.comparing import FEW, TREE, Place, Rows, certain
 from job.training.distances import Uncertain
-from job.training.neighbours import FEW, TREE, certain, neighbours, tomek_links
+from job.training.neighbours import neighbours, tomek_links
 from job.training.resampling import resample
+from tests.job.fake_cupy import FakeGpu, fake_cupy
 from tests.job.training.kinds_of_rows import DECIDED, KINDS, rows_of
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -102,7 +106,7 @@ def test_ordinary_rows_never_fall_back(monkeypatch: pytest.MonkeyPatch) -> None:
     X, y = rows_of("spread", 5, 3 * FEW, 20, 0.4)
     monkeypatch.setattr(resampling, "MANY_TO_INTERPOLATE", FEW)
     asked: list[int] = []
-    monkeypatch.setattr(resampling, "neighbours", lambda X, k: asked.append(len(X)) or neighbours(X, k))
+    monkeypatch.setattr(resampling, "neighbours", lambda X, k, where: asked.append(len(X)) or neighbours(X, k, where))
     told: list[int] = []
     after = resample("smote", X, y, 1, told.append)
     resample("smote_tomek", *after, 1, told.append)
@@ -128,7 +132,7 @@ def test_few_rows_are_left_to_imbalanced_learn_without_a_word() -> None:
 
 
 def test_numbers_of_blas_that_cannot_be_reproduced_are_not_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("job.training.neighbours.reproduced", lambda _: False)
+    monkeypatch.setattr("job.training.comparing.reproduced", lambda _: False)
     X, y = rows_of("spread", 2, FEW, 20, 0.4)
     with pytest.raises(Uncertain):
         tomek_links(X, y)
@@ -153,11 +157,51 @@ def test_rows_that_are_not_finite_are_refused_by_imbalanced_learn() -> None:
         resample("smote_tomek", X, y, 1)
 
 
-def test_the_device_is_any_array_library() -> None:
-    """Nothing that NumPy alone has is asked of the rows' device."""
-    X, y = rows_of("interpolated", 4, FEW, 20, 0.5)
-    np.testing.assert_array_equal(tomek_links(X, y, array_api_strict.asarray), theirs(X, y))
-    np.testing.assert_array_equal(X[neighbours(X, 3, array_api_strict.asarray)], X[their_neighbours(X)])
+@pytest.mark.parametrize(("block", "chunk"), [(512, 4096), (2048, 16_384), (300, 700)])
+@pytest.mark.parametrize("kind", ["interpolated", "spread", "nearly repeated"])
+def test_the_device_is_any_array_library_with_memory_of_its_own(kind: str, block: int, chunk: int) -> None:
+    """Nothing that NumPy alone has is asked of it, and no array goes there or back unseen: such a device refuses."""
+    device = array_api_strict.Device("device1")
+    there = Place(lambda array: array_api_strict.asarray(array, device=device), block, chunk)
+    X, y = rows_of(kind, 4, FEW + 100, 20, 0.5)
+    np.testing.assert_array_equal(tomek_links(X, y, there), theirs(X, y))
+    np.testing.assert_array_equal(X[neighbours(X, 3, there)], X[their_neighbours(X)])
+
+
+def test_what_goes_to_a_device_is_all_that_takes_its_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows once, and beside them products whose size does not grow with the rows."""
+    X, y = rows_of("spread", 4, 4 * FEW, 20, 0.5)
+    sizes: dict[int, int] = {}
+
+    def product(self: Any, left: Any, block: int) -> Any:
+        made = multiply(self, left, block)
+        sizes[len(X)] = max(sizes.get(len(X), 0), made.size)
+        return made
+
+    multiply = Rows._product
+    monkeypatch.setattr(Rows, "_product", product)
+    sent: list[int] = []
+    there = Place(lambda array: sent.append(array.nbytes) or array, 512, 1024)
+    tomek_links(X, y, there)
+    assert 0 < sizes[len(X)] <= 512 * 1024
+    assert max(sent) == X.nbytes // 20 * 21
+
+
+def test_the_memory_of_a_gpu_is_given_back_after_each_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = FakeGpu()
+    monkeypatch.setitem(sys.modules, "cupy", fake_cupy(gpu))
+    X, y = rows_of("spread", 2, FEW, 20, 0.4)
+    after = resample("smote_tomek", X, y, 7, device=Device("gpu", "Tesla T4"))
+    assert_same(after, resample("smote_tomek", X, y, 7))
+    assert gpu.freed == [True]
+    monkeypatch.setattr(resampling, "tomek_links", fail)
+    with pytest.raises(GpuMemoryShort, match="the memory of Tesla T4 ran out"):
+        resample("smote_tomek", X, y, 7, device=Device("gpu", "Tesla T4"))
+    assert gpu.freed == [True, True]
+
+
+def fail(*_: Any) -> None:
+    raise RuntimeError("OutOfMemoryError: Out of memory allocating 4,294,967,296 bytes")
 
 
 @pytest.mark.parametrize("kernels", ["Haswell", "Nehalem", "SkylakeX"])

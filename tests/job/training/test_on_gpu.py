@@ -122,8 +122,10 @@ OUT_OF_MEMORY = [
     "cupy.cuda.memory.OutOfMemoryError: Out of memory allocating 4,294,967,296 bytes (allocated so far: 512 bytes).",
     "cudaErrorMemoryAllocation: out of memory",
     "CUBLAS_STATUS_ALLOC_FAILED",
-    "[12:00:00] /workspace/src/common/device_vector.cu:23: Memory allocation error on worker 0: std::bad_alloc: "
-    "cudaErrorMemoryAllocation: out of memory\n- Free memory: 1048576\n- Requested memory: 33554432",
+    (
+        "[12:00:00] /workspace/src/common/device_vector.cu:23: Memory allocation error on worker 0: std::bad_alloc: "
+        "cudaErrorMemoryAllocation: out of memory\n- Free memory: 1048576\n- Requested memory: 33554432"
+    ),
     "Memory Object Allocation Failure",
     "Out of Resources",
 ]
