@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from job.arrays import CPU, Device, release, require_device, to_device
+from job.arrays import CPU, Device, release, require_device
 from job.opencl import PARAMETERS, objection
 
 SEED = 1
@@ -190,11 +190,12 @@ class _Ear:
 def _tomek(device: Device, X: Any, y: Any) -> dict[str, Any]:
     from threadpoolctl import threadpool_limits
 
+    from job.training.comparing import place_of
     from job.training.neighbours import tomek_links
 
     with threadpool_limits(1):
         start = time.perf_counter()
-        links = tomek_links(X, y, lambda array: to_device(array, device))
+        links = tomek_links(X, y, place_of(device))
         spent = time.perf_counter() - start
     return {"wall_s": spent, "links": int(links.sum()), "digest": _digest(links)}
 

@@ -118,9 +118,7 @@ def test_device_memory_is_bounded_and_given_back(
 
 
 def tomek(fold: PreparedFold, device: Device) -> None:
-    from functools import partial
-
-    from job.arrays import to_device
+    from job.training.comparing import place_of
     from job.training.neighbours import tomek_links
 
-    tomek_links(fold.X_train, fold.y_train, partial(to_device, device=device))
+    tomek_links(fold.X_train, fold.y_train, place_of(device))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 import pytest
 
 from job.arrays import CPU, Device, to_device, to_host
-from job.training.neighbours import FEW, neighbours, tomek_links
+from job.training.comparing import FEW, place_of
+from job.training.neighbours import neighbours, tomek_links
 from tests.job.training.kinds_of_rows import DECIDED, rows_of
 
 
@@ -19,13 +19,13 @@ def test_tomek_links_are_those_of_the_cpu(kind: str, device: Device, scale: int)
     X, y = rows_of(kind, 3, FEW + 400 * scale, 30, 0.3)
     expected = tomek_links(X, y)
     assert expected.any()
-    np.testing.assert_array_equal(tomek_links(X, y, partial(to_device, device=device)), expected)
+    np.testing.assert_array_equal(tomek_links(X, y, place_of(device)), expected)
 
 
 @pytest.mark.parametrize("kind", ["spread", "interpolated", "nearly repeated"])
 def test_neighbours_are_those_of_the_cpu(kind: str, device: Device, scale: int) -> None:
     X, _ = rows_of(kind, 5, FEW + 400 * scale, 30, 0.3)
-    np.testing.assert_array_equal(neighbours(X, 3, partial(to_device, device=device)), neighbours(X, 3))
+    np.testing.assert_array_equal(neighbours(X, 3, place_of(device)), neighbours(X, 3))
 
 
 def test_a_transfer_there_and_back_changes_no_bit(device: Device) -> None:
