@@ -188,7 +188,7 @@ class Observer:
                 import lightgbm
 
                 parameters = {k: v for k, v in estimator.get_params().items() if k not in ("n_estimators", "objective")}
-                data = self.trainer.bins.lightgbm(weights, estimator.min_child_samples)
+                data = self.trainer.bins.lightgbm(weights, estimator.min_child_samples, estimator.random_state)
                 parameters = {**parameters, "objective": "binary"}
                 lightgbm.train(parameters, data, num_boost_round=estimator.n_estimators)
                 return clock() - start

@@ -64,6 +64,8 @@ def begin(use_gpu: bool = False, *, fits: bool = True) -> tuple[Context, Device]
     """
     from job.arrays import TWO_LIBRARIES, require_device
     from job.executions.versions import own_version, versions
+    from job.planning.crew import crew_of
+    from job.settings import available_processors
 
     context = open_context()
     device = require_device(use_gpu or context.settings.use_gpu, TWO_LIBRARIES if fits else ())
@@ -77,7 +79,7 @@ def begin(use_gpu: bool = False, *, fits: bool = True) -> tuple[Context, Device]
         machine=platform.machine(),
         device=device.kind,
         storage=context.store.url,
-        workers=context.settings.workers(),
+        workers=crew_of(device.kind, context.settings.n_jobs, available_processors()).workers,
         versions=libraries,
         **({} if device.gpu is None else {"gpu": device.gpu, "driver": device.driver}),
     )

@@ -165,19 +165,23 @@ def run_and_report(
     """Run an experiment, print how it ended, and return the execution's id; ends the process where units failed."""
     from job.cli.tables import print_table
     from job.executions.resolve import find_spec
+    from job.planning.crew import crew_of
     from job.planning.shards import parse_shard, shard_from_environment
     from job.planning.spec import read_spec
     from job.running.processes import Options
     from job.running.runner import Means, run_experiment
+    from job.settings import available_processors
 
     chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
+    crew = crew_of(device.kind, jobs or context.settings.n_jobs, available_processors())
     report = run_experiment(
         context.store,
         chosen,
         device=device,
         console=context.console,
         options=Options(
-            workers=context.settings.workers(jobs),
+            workers=crew.workers,
+            gpu_workers=crew.gpu,
             scratch_dir=context.settings.scratch_dir,
             scratch_bytes=context.settings.scratch_mib << 20,
             checkpoint_s=context.settings.checkpoint_seconds,

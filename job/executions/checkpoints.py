@@ -9,19 +9,38 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from job import bounds
+from job.arrays import CPU, Device
 from job.console import Console
 from job.errors import ResultInvalid, StorageRefused
 from job.executions.executions import Execution
 from job.records import Malformed, is_number, read_object
 from job.store import Store, progress_prefix
 from job.training.candidates import count_candidates
+from job.training.on_gpu import device_of
 from job.training.search import Fit, Place
 from job.training.unit import Unit
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What earlier attempts saved.
+
+    Attributes
+    ----------
+    fits : dict of Unit to dict of Place to Fit
+        Made by the device that is here.
+    elsewhere : dict of Unit to set of Place
+        Which fits another device made.
+    """
+
+    fits: dict[Unit, dict[Place, Fit]]
+    elsewhere: dict[Unit, set[Place]]
 
 
 def checkpoint_key(execution: Execution, unit: Unit, attempt: str) -> str:
@@ -30,12 +49,15 @@ def checkpoint_key(execution: Execution, unit: Unit, attempt: str) -> str:
 
 
 def encode(unit: Unit, fingerprint: str, fits: Mapping[Place, Fit]) -> bytes:
-    """Encode finished fits as the bytes of a checkpoint."""
+    """Encode finished fits as the bytes of a checkpoint; each names the GPU that made it, where one did."""
     body = json.dumps(
         {
             "unit": str(unit),
             "fingerprint": fingerprint,
-            "fits": [[c, f, fit.score, fit.cpu_seconds] for (c, f), fit in sorted(fits.items())],
+            "fits": [
+                [c, f, fit.score, fit.cpu_seconds, *([] if fit.gpu is None else [fit.gpu])]
+                for (c, f), fit in sorted(fits.items())
+            ],
         },
         separators=(",", ":"),
         allow_nan=False,
@@ -65,10 +87,10 @@ def decode(data: bytes, unit: Unit, fingerprint: str, shape: tuple[int, int] | N
         if (content.get("unit"), content.get("fingerprint")) != (str(unit), fingerprint):
             raise Malformed("it belongs to another unit or to other data")
         fits = {}
-        for c, f, score, cpu in content.get("fits") or ():
-            if not (_is_place(c, f, shape) and is_number(score) and is_number(cpu) and cpu >= 0):
+        for c, f, score, cpu, *gpu in content.get("fits") or ():
+            if not (_is_place(c, f, shape) and is_number(score) and is_number(cpu) and cpu >= 0 and _is_gpu(gpu)):
                 raise Malformed("a fit in it is none of this unit's")
-            fits[c, f] = Fit(float(score), float(cpu))
+            fits[c, f] = Fit(float(score), float(cpu), *gpu)
         return fits
     except (ValueError, TypeError) as error:
         raise ResultInvalid(f"a checkpoint is damaged: {error}", "It is left out; its fits are made again.") from error
@@ -80,10 +102,28 @@ def _is_place(candidate: Any, fold: Any, shape: tuple[int, int] | None) -> bool:
     return shape is None or (candidate < shape[0] and fold < shape[1])
 
 
+def _is_gpu(rest: list[Any]) -> bool:
+    return not rest or (len(rest) == 1 and isinstance(rest[0], str) and bool(rest[0]))
+
+
 def load(
-    store: Store, execution: Execution, units: Iterable[Unit], fingerprints: Mapping[str, str], console: Console
-) -> dict[Unit, dict[Place, Fit]]:
-    """Return the fits that earlier attempts saved of `units`; damaged checkpoints are named and removed."""
+    store: Store,
+    execution: Execution,
+    units: Iterable[Unit],
+    fingerprints: Mapping[str, str],
+    console: Console,
+    device: Device = CPU,
+) -> Saved:
+    """Return the fits that earlier attempts saved of `units`; damaged checkpoints are named and removed.
+
+    Parameters
+    ----------
+    device : Device
+        What this attempt fits on. Fits of another GPU model are of no use to it, since a unit's fits are of one; their
+        checkpoint stays for whoever has that GPU.
+    """
+    others: Counter[str] = Counter()
+    elsewhere: dict[Unit, set[Place]] = defaultdict(set)
     wanted = {str(unit): unit for unit in units}
     prefix = progress_prefix(execution.id)
     found: dict[Unit, dict[Place, Fit]] = defaultdict(dict)
@@ -97,7 +137,14 @@ def load(
             if data is None:  # its unit was committed this moment
                 continue
             shape = count_candidates(execution.spec.grid(unit)), execution.spec.protocol.folds
-            found[unit] |= decode(data, unit, fingerprints[unit.dataset], shape)
+            fits = decode(data, unit, fingerprints[unit.dataset], shape)
+            here = device_of(unit.model, device).gpu
+            for place, fit in fits.items():
+                if fit.gpu == here:
+                    found[unit][place] = fit
+                else:
+                    elsewhere[unit].add(place)
+                    others[fit.gpu or "the CPU"] += 1
         except ResultInvalid as damage:
             console.warning(
                 "checkpoint_damaged", f"{store.where(info.key)}: {damage.what}; its fits are made again", key=info.key
@@ -105,7 +152,14 @@ def load(
             store.delete(info.key)
         except StorageRefused as error:
             console.warning("checkpoint_unreadable", f"{error.what}; its fits are made again", key=info.key)
-    return dict(found)
+    if others:
+        named = ", ".join(f"{count} of {gpu}" for gpu, count in sorted(others.items()))
+        console.info(
+            "fits_of_another_gpu",
+            f"saved fits of another device are not used on {device.name}, and made again: {named}",
+            fits=others.total(),
+        )
+    return Saved(dict(found), dict(elsewhere))
 
 
 def remove(store: Store, execution: Execution, unit: Unit) -> None:

@@ -30,6 +30,10 @@ def check_record(record: Mapping[str, Any]) -> None:
     whole(unit, "seed")
     if unit["model"] not in get_args(ModelName) or unit["technique"] not in get_args(Technique):
         raise Malformed("its unit is of an unknown model or technique")
+    if "gpu" in record:
+        text(record, "gpu")
+    if record.get("reproducible", True) not in (True, False):
+        raise Malformed("its reproducible is neither true nor false")
     if "split" in record:
         text(mapping(record, "split"), "by")
     if "origin" in record:

@@ -26,6 +26,7 @@ from job.executions.record import check_record
 from job.metrics import Array
 from job.records import Malformed, read_object
 from job.store import Store
+from job.training.on_gpu import NOT_REPRODUCIBLE
 from job.training.unit import Unit, UnitResult
 
 _SCHEMA = pa.schema([("row", pa.int32()), ("target", pa.int8()), ("score", pa.float64()), ("decision", pa.int8())])
@@ -45,7 +46,7 @@ class StoredResult:
     record : dict
         The ``ldp`` JSON: unit, status, parameters, fold scores, threshold, metrics, versions, fingerprint, digest.
     run : dict
-        The ``ldp.run`` JSON: times, host, attempt, device.
+        The ``ldp.run`` JSON: times, host, attempt, a GPU's driver.
     row, target, score, decision : ndarray of shape (n_test,)
         int32, int8, float64 and int8.
     block : int32 ndarray of shape (n_test,), or None
@@ -64,6 +65,12 @@ class StoredResult:
     def unit(self) -> Unit:
         """Which unit this is the result of."""
         return Unit(**self.record["unit"])
+
+    @property
+    def gpu(self) -> str | None:
+        """The GPU model that made its fits; None where the CPU did."""
+        found: str | None = self.record.get("gpu")
+        return found
 
     @property
     def digest(self) -> str:
@@ -113,6 +120,7 @@ def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, 
         "refit": _counts(result.refit_counts),
         "metrics": dict(result.metrics),
         **({} if result.origin is None else {"origin": result.origin.as_json()}),
+        **_of_gpu(result),
         **provenance,
     }
     schema = _SCHEMA if result.block is None else _BLOCKED
@@ -135,6 +143,13 @@ def encode(result: UnitResult, provenance: Mapping[str, Any], run: Mapping[str, 
         writer.write_table(table)
         writer.add_key_value_metadata(metadata)
     return bytes(sink.getvalue())
+
+
+def _of_gpu(result: UnitResult) -> dict[str, Any]:
+    """Return what only results have whose fits a GPU made."""
+    if result.gpu is None:
+        return {}
+    return {"gpu": result.gpu, **({"reproducible": False} if result.unit.model in NOT_REPRODUCIBLE else {})}
 
 
 def _counts(counts: tuple[int, int] | None) -> dict[str, int] | None:
@@ -188,15 +203,16 @@ def most_readers(rows: int) -> int:
     return max(1, min(_READERS, _READ_BYTES // (rows * _ROW_BYTES)))
 
 
-Commit = Literal["written", "already there", "replaced damaged", "differs"]
+Commit = Literal["written", "already there", "replaced damaged", "of another gpu", "not reproducible", "differs"]
 
 
 def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
     """Commit a unit by one create-only write.
 
     Where the name is taken: equal bytes were ours, and the answer was lost; an equal digest, or the same content under
-    an older record, is another attempt that was first; an unreadable object is replaced; another digest is kept and
-    reported, because the same unit must give the same result.
+    an older record, is another attempt that was first; an unreadable object is replaced. Another digest is kept: where
+    another GPU model made it, or where the model is not reproducible on a GPU, that is expected; else it is reported,
+    because the same unit must give the same result.
 
     Raises
     ------
@@ -218,6 +234,10 @@ def commit(store: Store, key: str, data: bytes, console: Console) -> Commit:
         raise mismatch(store.where(key), named)
     if other.digest == ours.digest or other.same_content(ours):
         return "already there"
+    if other.gpu != ours.gpu:
+        return "of another gpu"
+    if not other.record.get("reproducible", True):
+        return "not reproducible"
     console.error(
         "result_differs",
         f"{store.where(key)} stands already with another digest ({other.digest[:12]}… there, {ours.digest[:12]}… here)"

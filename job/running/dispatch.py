@@ -43,12 +43,18 @@ class Dispatch:
             self.track.show(finished=True)
 
     def _work(self, tasks: tuple[Task, ...], *, alone: bool) -> tuple[Task, ...]:
-        """Run tasks; return what is left of those whose worker was killed, to be tried again alone."""
+        """Run tasks; return what is left of those whose worker was killed, or found the GPU full, to be tried alone."""
         left = {unit for task in tasks for unit in task.units}
         parts = Counter(unit for task in tasks for unit in task.units)
-        killed = []
+        killed: list[Task] = []
+        crowded: list[tuple[Task, Unit]] = []
         for event in self.pool.run(tasks, self.stop, alone=alone):
-            if isinstance(event, Note):
+            if isinstance(event, Note) and isinstance(event.value, Failed) and event.value.crowded and not alone:
+                unit = event.value.unit
+                self.console.warning("gpu_crowded", f"{unit}: {event.value.error}; trying again alone")
+                killed.append(replace(event.task, units=(unit,), known={unit: self.flight.fits_of(unit)}))
+                crowded.append((event.task, unit))
+            elif isinstance(event, Note):
                 self._take(event.value, left)
             elif isinstance(event, Outcome) and event.error is not None:
                 units = tuple(unit for unit in event.task.units if unit in left)
@@ -60,8 +66,9 @@ class Dispatch:
                 for unit in units:
                     self._failed(Failed(unit, event.error, event.traceback), left)
             elif isinstance(event, Outcome) and event.task.part is not None:
-                parts.subtract(event.task.units)
-                for unit in left.intersection(event.task.units):
+                through = {unit for unit in event.task.units if (event.task, unit) not in crowded}
+                parts.subtract(through)
+                for unit in left & through:
                     self.flight.set_aside(unit)
                     if not parts[unit]:
                         self.track.landed(unit)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from job.arrays import CPU, Device
 from job.console import Console
 from job.errors import ResultMismatch, StorageError, StorageRefused, one_line
 from job.executions import checkpoints
@@ -56,6 +57,8 @@ class Flight:
         How often a unit's fits are saved, at most.
     outlook : callable, optional
         Tells how far the run is, for the record of the attempt.
+    device : Device
+        What the run computes on.
     """
 
     def __init__(
@@ -69,6 +72,7 @@ class Flight:
         clock: Callable[[], float],
         checkpoint_s: float,
         outlook: Callable[[], Outlook] | None = None,
+        device: Device = CPU,
     ) -> None:
         self._store = store
         self._execution = execution
@@ -79,6 +83,7 @@ class Flight:
         self._clock = clock
         self._checkpoint_s = checkpoint_s
         self._outlook = outlook
+        self._device = device
         self._unfinished: dict[Unit, _Unfinished] = {}
         self._with_checkpoint: set[Unit] = set()
         self._failed_before: set[str] = set()
@@ -145,6 +150,8 @@ class Flight:
         self._outbox.withdraw(checkpoints.checkpoint_key(self._execution, unit, self._attempt.id))
         made_from = provenance(self._execution.identity, unit, self._fingerprints[unit.dataset])
         run = {"started": made.started, "wall_seconds": made.wall_seconds, "by": self._attempt.id, **_host()}
+        if result.gpu is not None:
+            run["driver"] = self._device.driver
         try:
             data = encode(result, made_from, run)
         except Exception as error:  # noqa: BLE001 - a result that cannot be encoded is its unit's failure

@@ -28,6 +28,8 @@ class Task:
         How many threads its fits are good for, where cores would be idle.
     thread_memory : int
         How many bytes each of them after the first needs.
+    gpu : bool
+        Whether its models are fitted on the GPU, so that a worker that uses it has to run it.
     """
 
     units: Item
@@ -36,6 +38,7 @@ class Task:
     threads: int = 1
     thread_memory: int = 0
     part: Part | None = None
+    gpu: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,11 +68,22 @@ class Made:
 
 @dataclass(frozen=True)
 class Failed:
-    """A unit raised: one line, and the traceback."""
+    """A unit raised.
+
+    Attributes
+    ----------
+    unit : Unit
+    error : str
+        One line.
+    traceback : str or None
+    crowded : bool
+        Whether it may well succeed alone: the GPU's memory ran out.
+    """
 
     unit: Unit
     error: str
     traceback: str | None
+    crowded: bool = False
 
 
 @dataclass(frozen=True)

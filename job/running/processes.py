@@ -15,9 +15,10 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
+from job.arrays import CPU, Device
 from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
-from job.errors import NoSpaceLeft, ProcessedDataInvalid
+from job.errors import GpuMemoryShort, NoSpaceLeft, ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.memory import MIB, WORKER, workers_that_fit
@@ -26,7 +27,8 @@ from job.running.beside import reference_rows
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task
 from job.running.scratch import scratch_directory
-from job.running.workers import Outcome, Work, WorkerPool
+from job.running.serving import Work
+from job.running.workers import Outcome, WorkerPool
 from job.store import Store
 from job.training import models
 from job.training import unit as training
@@ -66,6 +68,8 @@ class Options:
         Which part of the units to run.
     max_s : float or None
         After how many seconds to stop in good order.
+    gpu_workers : int
+        How many of the workers use the GPU, where the run has one.
     """
 
     workers: int = 1
@@ -75,6 +79,7 @@ class Options:
     scratch_bytes: int | None = None
     shard: Shard | None = None
     max_s: float | None = None
+    gpu_workers: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ class _Setup:
     protocol: training.Protocol
     grids: Mapping[tuple[ModelName, Technique], Grid]
     layouts: Mapping[str, Layout]
+    device: Device = CPU
 
     def __call__(self) -> Work:
         data: dict[str, tuple[Array, Array]] = {}
@@ -97,7 +103,11 @@ class _Setup:
                 X = np.load(self.scratch / f"{dataset}_X.npy", mmap_mode="r")
                 data[dataset] = (X, np.load(self.scratch / f"{dataset}_y.npy"))
             cache = FoldCache(
-                self.scratch, self.scratch_bytes, lambda: note(ScratchFull()), lambda rows: note(FallBack(rows))
+                self.scratch,
+                self.scratch_bytes,
+                lambda: note(ScratchFull()),
+                lambda rows: note(FallBack(rows)),
+                self.device,
             )
             _Item(self, task, *data[dataset], self.layouts[dataset], cache, note, threads).run()
 
@@ -133,7 +143,8 @@ class _Item:
             try:
                 list(self._finish([unit]))
             except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
-                self.note(Failed(unit, f"{type(error).__name__}: {error}", traceback.format_exc()))
+                crowded = isinstance(error, GpuMemoryShort)
+                self.note(Failed(unit, f"{type(error).__name__}: {error}", traceback.format_exc(), crowded))
 
     def _finish(self, units: Sequence[Unit]) -> Iterator[Unit]:
         results = training.run_units(
@@ -145,6 +156,7 @@ class _Item:
             layout=self.layout,
             known={unit: dict(self.fits[unit]) for unit in units},
             on_fit=self._fitted,
+            device=self.setup.device,
             threads=self.threads,
             only=None if self.task.part is None else self.task.part.has,
         )
@@ -177,8 +189,10 @@ class Processes(AbstractContextManager["Processes"]):
         options: Options,
         infos: Mapping[str, ProcessedInfo],
         console: Console,
+        device: Device = CPU,
     ) -> None:
         self._console = console
+        self._device = device
         self._store, self._execution, self._options, self._infos = store, execution, options, infos
         self._tasks = tasks
         self._stack = ExitStack()
@@ -193,6 +207,7 @@ class Processes(AbstractContextManager["Processes"]):
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids, layouts)
             count, room = self._count()
+            owners = min(count, max(self._options.gpu_workers, 1), sum(task.gpu for task in self._tasks))
             self._pool = self._stack.enter_context(
                 WorkerPool(
                     count,
@@ -204,6 +219,9 @@ class Processes(AbstractContextManager["Processes"]):
                     memory=lambda task: task.memory - WORKER,
                     thread_memory=lambda task: task.thread_memory,
                     room=room,
+                    owners=owners,
+                    owner_args=(replace(setup, device=self._device),),
+                    needs_owner=lambda task: task.gpu,
                 )
             )
             self._stack = self._stack.pop_all()

@@ -38,6 +38,7 @@ from job.running.track import Track
 from job.signals import FLUSH_S, Stop, polled_signals
 from job.store import Store, failures_prefix
 from job.training.kernels import MOST_THREADS
+from job.training.on_gpu import device_of
 from job.training.search import Fit, Place
 from job.training.unit import Unit
 
@@ -143,7 +144,7 @@ def run_experiment(
     for part in parts:
         for unit in part.item if part.folds is not None else ():
             divided.setdefault(unit, []).append(part)
-    run = _Run(store, execution, planned, options, console, means, outbox, units, started, divided)
+    run = _Run(store, execution, planned, options, console, means, outbox, units, started, device, divided)
     run.everything()
     present = len(units) - len(run.failures) - len(run.waiting)
     return RunReport(
@@ -162,8 +163,10 @@ class _Run:
     outbox: Outbox
     wanted: tuple[Unit, ...]
     started: float
+    device: Device
     divided: dict[Unit, list[Part]] = field(default_factory=dict)
     waiting: tuple[Unit, ...] = ()
+    elsewhere: dict[Unit, set[Place]] = field(default_factory=dict)
     finished: int = 0
     fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
@@ -221,13 +224,17 @@ class _Run:
         self._fly(ready, attempt, known)
 
     def _parts_of(self, item: Item, known: Mapping[Unit, Mapping[Place, Fit]]) -> list[Part]:
-        """Return this shard's parts of an item; none where it can do all that is left of it."""
+        """Return this shard's parts of an item; none where it can do all that is left of it.
+
+        What another shard has fitted on another GPU is of no use here, and nobody will bring it: it is done here too.
+        """
         mine = self.divided.get(item[0], [])
         folds = range(self.execution.spec.protocol.folds)
         for unit in item if mine else ():
-            fits, points = known.get(unit, {}), range(len(self.planned.searches.points(unit)))
+            there = {*known.get(unit, {}), *self.elsewhere.get(unit, ())}
+            points = range(len(self.planned.searches.points(unit)))
             for place in itertools.product(points, folds):
-                if place not in fits and not any(part.has(unit, place) for part in mine):
+                if place not in there and not any(part.has(unit, place) for part in mine):
                     return mine
         return []
 
@@ -243,10 +250,11 @@ class _Run:
 
     def _load(self, units: tuple[Unit, ...]) -> dict[Unit, dict[Place, Fit]]:
         prints = {name: info.fingerprint for name, info in self.planned.infos.items()}
-        found: dict[Unit, dict[Place, Fit]] = self.ask(
-            lambda: checkpoints.load(self.store, self.execution, units, prints, self.console)
+        found: checkpoints.Saved = self.ask(
+            lambda: checkpoints.load(self.store, self.execution, units, prints, self.console, self.device)
         )
-        return found
+        self.elsewhere |= found.elsewhere
+        return found.fits
 
     def _unsound(self, units: tuple[Unit, ...]) -> dict[Unit, str]:
         """Read results back and return what is wrong with those that have to be computed again.
@@ -304,6 +312,7 @@ class _Run:
                 MOST_THREADS[item[0].model],
                 thread_bytes(self.planned.searches, item, infos[item[0].dataset]),
                 part,
+                device_of(item[0].model, self.device).kind == "gpu",
             )
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
             for part in tuple(parts[item]) or (None,)
@@ -321,11 +330,11 @@ class _Run:
             track = Track(forecast, progress, self.means.clock)
             flight = Flight(
                 self.store, self.execution, prints, attempt, self.outbox, self.console, self.means.clock,
-                self.options.checkpoint_s, track.outlook,
+                self.options.checkpoint_s, track.outlook, self.device,
             )  # fmt: skip
             self._watch_notices(stack, stop, flight)
             pool = stack.enter_context(
-                self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console)
+                self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console, self.device)
             )
             flight.begin(tasks, failed)
             timed = TimedStop(stop, self.means.clock, self.started, self.options.max_s)

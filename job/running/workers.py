@@ -7,30 +7,23 @@ worker has a pipe of its own, so that a death is one outcome of one task, and th
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
-import threading
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import Any, Self, TypeAlias
+from typing import Any, Self
 
 from job.errors import NoMoreProcesses
 from job.planning.cores import threads_of
-from job.planning.memory import next_that_fits, threads_that_fit
-from job.running.machine import out_of_memory_kills, prefer_to_be_killed
-from job.terminal import show_cursor
-from job.training.kernels import numeric_environment
+from job.planning.memory import LOOK_AHEAD, next_that_fits, threads_that_fit
+from job.running.machine import out_of_memory_kills
+from job.running.serving import Work, environment, serve
+from job.training.kernels import gpu_environment, numeric_environment
 
 _POLL_S = 0.25
-
-Work: TypeAlias = Callable[[Any, Callable[[Any], None], Callable[[], int]], Any]
-"""Takes a task, a callable for notes, and one that tells how many threads it may use now; returns the task's value."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +63,7 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     threads: Any  # an int that the process sees, at any time
+    owner: bool
     task: Any = None
 
 
@@ -94,6 +88,12 @@ class WorkerPool:
         Told a task, says how many bytes each thread of it needs after the first.
     room : int or None
         How many bytes the tasks that run may need together; a task that needs more runs by itself.
+    owners : int
+        How many of the processes own the GPU. They do tasks that need none when no other waits.
+    owner_args : tuple
+        What `setup` is called with in those.
+    needs_owner : callable
+        Told a task, says whether one of those has to do it.
     """
 
     def __init__(
@@ -108,9 +108,12 @@ class WorkerPool:
         memory: Callable[[Any], int] = lambda _: 0,
         thread_memory: Callable[[Any], int] = lambda _: 0,
         room: int | None = None,
+        owners: int = 0,
+        owner_args: tuple[Any, ...] = (),
+        needs_owner: Callable[[Any], bool] = lambda _: False,
     ) -> None:
         self._context = multiprocessing.get_context("spawn")
-        self._count = count
+        self._most = {True: owners, False: count - owners}
         self._setup = setup
         self._setup_args = setup_args
         self._on_short = on_short
@@ -119,6 +122,8 @@ class WorkerPool:
         self._memory = memory
         self._thread_memory = thread_memory
         self._room = room
+        self._owner_args = owner_args
+        self._needs_owner = needs_owner
         self._workers: list[_Worker] = []
         self._kills = out_of_memory_kills()
 
@@ -147,7 +152,7 @@ class WorkerPool:
 
         None comes several times a second, so that the caller can look after other things. After `stopped` what is
         still in the pipes is yielded, and nothing waited for. With `alone`, one worker is left, and has the machine's
-        memory to itself.
+        memory to itself, and the GPU's.
 
         Raises
         ------
@@ -155,10 +160,12 @@ class WorkerPool:
             Where the system allows not a single worker.
         """
         waiting = deque(tasks)
+        most = self._most
         if alone:
             self._end()
+            most = {True: min(self._most[True], 1), False: 0 if self._most[True] else 1}
         while (waiting or any(worker.task is not None for worker in self._workers)) and not stopped():
-            begun = self._give(waiting, 1 if alone else self._count)
+            begun = self._give(waiting, most)
             self._deal_cores()
             for worker in begun:
                 self._hand(worker)
@@ -167,13 +174,15 @@ class WorkerPool:
         if stopped():
             yield from self._events(0)
 
-    def _give(self, waiting: deque[Any], count: int) -> list[_Worker]:
-        """Give tasks to idle workers, of which up to `count` are started, as far as the memory goes."""
+    def _give(self, waiting: deque[Any], most: dict[bool, int]) -> list[_Worker]:
+        """Give tasks to idle workers, of which up to `most` of each kind are started, as far as the memory goes."""
         begun = []
         while waiting:
+            takers = self._takers(waiting, most)
             running = [self._memory(worker.task) for worker in self._workers if worker.task is not None]
-            place = next_that_fits(map(self._memory, waiting), running, self._room)
-            worker = None if place is None else self._idle(count)
+            chosen = next_that_fits((self._memory(waiting[place]) for place in takers), running, self._room)
+            place = None if chosen is None else list(takers)[chosen]
+            worker = None if place is None else self._idle(takers[place], most)
             if place is None or worker is None:
                 break
             worker.task = waiting[place]
@@ -181,19 +190,37 @@ class WorkerPool:
             begun.append(worker)
         return begun
 
-    def _idle(self, count: int) -> _Worker | None:
-        """Return a worker that has nothing to do, started where there are fewer than `count`."""
-        idle = next((worker for worker in self._workers if worker.task is None), None)
-        if idle is not None or len(self._workers) >= min(count, self._count):
+    def _takers(self, waiting: deque[Any], most: dict[bool, int]) -> dict[int, bool]:
+        """Return the places of tasks that some worker could take now, and whether an owner of the GPU would."""
+        free = {owner: sum(worker.task is not None for worker in self._of(owner)) < most[owner] for owner in most}
+        owners_spare = free[True] and not any(map(self._needs_owner, waiting))
+        found: dict[int, bool] = {}
+        for place, task in enumerate(waiting):
+            if len(found) == LOOK_AHEAD:
+                break
+            if self._needs_owner(task):
+                if free[True]:
+                    found[place] = True
+            elif free[False] or owners_spare:
+                found[place] = not free[False]
+        return found
+
+    def _of(self, owner: bool) -> list[_Worker]:
+        return [worker for worker in self._workers if worker.owner == owner]
+
+    def _idle(self, owner: bool, most: dict[bool, int]) -> _Worker | None:
+        """Return a worker of a kind that has nothing to do, started where there are fewer than may be."""
+        idle = next((worker for worker in self._of(owner) if worker.task is None), None)
+        if idle is not None or len(self._of(owner)) >= most[owner]:
             return idle
         try:
-            self._workers.append(self._start())
+            self._workers.append(self._start(owner))
         except BlockingIOError as error:
-            if not self._workers:
+            if not self._workers or (owner and not self._of(owner)):
                 raise NoMoreProcesses(error) from error
             # Nor will it allow threads: OpenMP ends the process that cannot have one.
-            self._count = self._cores = len(self._workers)
-            self._on_short(self._count)
+            self._most[owner], self._cores = len(self._of(owner)), len(self._workers)
+            self._on_short(self._cores)
             return None
         return self._workers[-1]
 
@@ -215,22 +242,23 @@ class WorkerPool:
             while worker.task is not None and worker.pipe.poll():
                 yield self._receive(worker)
 
-    def _start(self) -> _Worker:
+    def _start(self, owner: bool) -> _Worker:
         ours, theirs = self._context.Pipe()
         threads = self._context.RawValue("i", 1)
-        arguments = (theirs, threads, self._setup, self._setup_args)
-        process = self._context.Process(target=_work, args=arguments, daemon=True)
+        arguments = (theirs, threads, self._setup, self._owner_args if owner else self._setup_args)
+        own = gpu_environment() if owner else {}
+        process = self._context.Process(target=serve, args=arguments, daemon=True)
         try:
             # Without the safe path an interpreter that is started so looks for modules in the working directory first:
             # a file `pickle.py` or `socket.py` there would run in every worker.
-            with _environment({**numeric_environment(), "PYTHONSAFEPATH": "1"}):
+            with environment({**numeric_environment(), **own, "PYTHONSAFEPATH": "1"}):
                 process.start()
         except OSError:
             ours.close()
             theirs.close()
             raise
         theirs.close()  # so that the worker's death closes the pipe
-        return _Worker(process, ours, threads)
+        return _Worker(process, ours, threads, owner)
 
     def _hand(self, worker: _Worker) -> None:
         try:
@@ -263,60 +291,3 @@ class WorkerPool:
         if exitcode is not None and exitcode < 0:
             return f"its worker was ended by {signal.Signals(-exitcode).name}"
         return f"its worker ended unexpectedly with exit code {exitcode}"
-
-
-def _work(pipe: Connection, threads: Any, setup: Callable[..., Work], setup_args: tuple[Any, ...]) -> None:
-    for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends them to everybody; the parent decides
-        signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    prefer_to_be_killed()
-    _end_with_parent()
-    function: Work | None = None
-
-    def note(value: Any) -> None:
-        pipe.send((False, value, None, None))
-
-    def threads_now() -> int:
-        return int(threads.value)
-
-    while True:
-        try:
-            task = pipe.recv()
-        except EOFError:
-            return
-        try:
-            if function is None:
-                function = setup(*setup_args)
-            answer: tuple[bool, Any, str | None, str | None] = (True, function(task, note, threads_now), None, None)
-        except Exception as error:  # noqa: BLE001 - a unit that raises is recorded, and the others go on
-            answer = (True, None, f"{type(error).__name__}: {error}", traceback.format_exc())
-        pipe.send(answer)
-
-
-def _end_with_parent() -> None:
-    """End this process when the parent is gone, even in the middle of a long fit."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        show_cursor()  # a parent that was killed could not
-        os._exit(1)
-
-    with suppress(RuntimeError):  # no more threads: then it ends when its pipe does, after the fit
-        threading.Thread(target=watch, daemon=True).start()
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

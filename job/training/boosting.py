@@ -63,7 +63,7 @@ class Bins:
         self._of_xgboost: dict[int | None, Any] = {}
         self.cpu_seconds = 0.0
 
-    def lightgbm(self, weights: Array | None, min_child_samples: int) -> Any:
+    def lightgbm(self, weights: Array | None, min_child_samples: int, seed: int) -> Any:
         """Return the binned training rows as LightGBM takes them, with the weight of each row or without.
 
         Parameters
@@ -72,6 +72,8 @@ class Bins:
         min_child_samples : int
             Columns that cannot be split into leaves of so many rows are left out, as LightGBM leaves them out. Without
             that it splits some of them after all, since it estimates how many rows a leaf has.
+        seed : int
+            Of the fold's only model. Where there are more than 200,000 rows the bins are those of a sample drawn by it.
         """
         import lightgbm
 
@@ -79,6 +81,7 @@ class Bins:
         weighted = weights is not None and not np.all(weights == 1)
         parameters = {
             "min_child_samples": min_child_samples,
+            "seed": seed,
             "num_threads": 1,
             **on_gpu.parameters("lightgbm", self._device),
             "verbosity": -1,
@@ -131,7 +134,7 @@ def lightgbm_predictions(
     for name in ("n_estimators", "class_weight", "importance_type", "objective"):
         parameters.pop(name)
     parameters |= {"objective": "binary"}
-    data = bins.lightgbm(weights, estimator.min_child_samples)
+    data = bins.lightgbm(weights, estimator.min_child_samples, estimator.random_state)
     # A round that finds nothing to split leaves no tree, and the next one may find something again where columns or
     # rows are drawn: how many trees there are after a round shows only when it is made.
     trees: list[int] = []

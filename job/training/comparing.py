@@ -57,10 +57,10 @@ HOST: Final = Place(np.asarray)
 def place_of(device: Device) -> Place:
     """Return where a device compares rows.
 
-    On a GPU a product has up to 2048 × 16384 numbers, 128 MiB. With what is made of it that is less than 1 GiB beside
+    On a GPU a product has up to 512 × 32768 numbers, 64 MiB. With what is made of it that is about half a GiB beside
     the rows themselves, whatever their number.
     """
-    return HOST if device.kind == "cpu" else Place(partial(to_device, device=device), 2048, 16_384)
+    return HOST if device.kind == "cpu" else Place(partial(to_device, device=device), chunk=32_768)
 
 
 def certain(rows: int, features: int) -> bool:

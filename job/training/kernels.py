@@ -47,6 +47,15 @@ def numeric_environment() -> dict[str, str]:
     return variables
 
 
+def gpu_environment() -> dict[str, str]:
+    """Return the environment variables that a worker on a GPU needs besides: float32 products are of float32 numbers.
+
+    With TensorFloat-32 cuBLAS would round them to 11 bits, which the bounds of :mod:`job.training.comparing` know
+    nothing of. It is off unless somebody asks for it; NVIDIA's own variable overrules who does.
+    """
+    return {"NVIDIA_TF32_OVERRIDE": "0", "CUPY_TF32": "0"}
+
+
 def other_blas_kernels() -> str | None:
     """Return the BLAS kernels that the environment asks for, where they are not those that all results are made with.
 

@@ -7,7 +7,10 @@ where it was made, and its unit fails where that was not a GPU of NVIDIA. All ot
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
@@ -27,6 +30,8 @@ _REMEDY = (
     "Look at nvidia-smi, and run the same command again on a machine whose GPU works; or leave out --use-gpu and unset "
     "LDP_USE_GPU, which starts an execution of its own."
 )
+_STDERR = 2  # where the compiler writes by itself, whatever sys.stderr is
+_COMPILER = re.compile(rb"|\d+ (?:warning|remark)s? generated\.")
 # As CuPy, cuBLAS and XGBoost say it, and OpenCL by way of LightGBM. None of it is said of the host's memory.
 _OUT_OF_MEMORY = (
     "OutOfMemoryError",
@@ -80,7 +85,7 @@ def lightgbm_on(device: Device) -> Iterator[None]:
     if device.kind == "cpu":
         yield
         return
-    with _listening() as log:
+    with _listening() as log, _without_compiler():
         yield
     against = objection("\n".join(log))
     if against is not None:
@@ -130,3 +135,20 @@ def _listening() -> Iterator[list[str]]:
         yield lines
     finally:  # as it is without anybody who listens
         lightgbm.register_logger(_Listener(lambda line: sys.stdout.write(f"{line}\n")))
+
+
+@contextmanager
+def _without_compiler() -> Iterator[None]:
+    """Keep from standard error what the OpenCL compiler counts there for each fit; a log has one record on a line."""
+    with tempfile.TemporaryFile() as said:
+        before = os.dup(_STDERR)
+        try:
+            os.dup2(said.fileno(), _STDERR)
+            yield
+        finally:
+            os.dup2(before, _STDERR)
+            os.close(before)
+            said.seek(0)
+            for line in said:
+                if not _COMPILER.fullmatch(line.strip()):
+                    os.write(_STDERR, line)

@@ -131,6 +131,44 @@ def test_our_own_write_whose_answer_was_lost_is_ours(store: Store) -> None:
     assert commit(store, "k", data, Console.silent()) == "written"
 
 
+def on_gpu(name: str, score_shift: float = 0.0, model: str = "xgboost") -> bytes:
+    unit = dataclasses.replace(UNIT, model=model)
+    made = dataclasses.replace(result(score_shift), unit=unit, gpu=name)
+    return encode(made, PROVENANCE | {"device": "gpu"}, {"driver": "580.65.06, CUDA 13.0"})
+
+
+def test_a_record_names_the_gpu_only_where_one_made_the_fits() -> None:
+    assert "gpu" not in decode(encode(result(), PROVENANCE, {})).record
+    found = decode(on_gpu("Tesla T4"))
+    assert (found.gpu, found.record["gpu"], found.run["driver"]) == ("Tesla T4", "Tesla T4", "580.65.06, CUDA 13.0")
+    assert "reproducible" not in found.record
+    assert found.digest != decode(on_gpu("NVIDIA A10G")).digest
+
+
+def test_a_result_of_another_gpu_model_is_kept_and_no_mismatch() -> None:
+    store, ear = Store.open("memory:///"), _Ear()
+    first = on_gpu("Tesla T4")
+    assert commit(store, "k", first, ear) == "written"
+    assert commit(store, "k", on_gpu("NVIDIA A10G", 1e-9), ear) == "of another gpu"
+    assert store.get("k") == first
+    assert ear.heard == []
+    assert commit(store, "k", on_gpu("Tesla T4", 1e-9), ear) == "differs"
+    assert ear.heard == ["error:result_differs"]
+
+
+def test_where_a_gpu_is_not_reproducible_another_digest_is_expected_and_no_alarm(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("job.executions.results.NOT_REPRODUCIBLE", {"lightgbm": "for a test"})
+    store, ear = Store.open("memory:///"), _Ear()
+    first = on_gpu("Tesla T4", model="lightgbm")
+    assert decode(first).record["reproducible"] is False
+    assert "reproducible" not in decode(on_gpu("Tesla T4")).record
+    store.put("k", first)
+    assert commit(store, "k", on_gpu("Tesla T4", 1e-9, "lightgbm"), ear) == "not reproducible"
+    assert (store.get("k"), ear.heard) == (first, [])
+
+
 def test_another_attempt_with_the_same_digest_is_accepted(store: Store) -> None:
     first = encode(result(), PROVENANCE, {"host": "first"})
     store.put("k", first)

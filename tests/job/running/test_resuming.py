@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import itertools
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from job.arrays import CPU, Device
 from job.console import Console
 from job.errors import ResultInvalid, StorageError, StorageRefused, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt, read_attempts, summarise_attempts
+from job.executions.executions import create_next
+from job.executions.identity import Identity
 from job.planning.costs import item_costs
 from job.planning.items import Part, items_of
 from job.planning.searches import Searches
@@ -34,7 +39,8 @@ from tests.job.planning.test_memory import info
 
 UNIT = Unit("taiwan_credit", "mlp", "smote", 1)
 _places = st.tuples(st.integers(0, 500), st.integers(0, 9))
-_fits = st.builds(Fit, st.floats(0, 1), st.floats(0, 1e6))
+_gpus = st.sampled_from([None, "Tesla T4", "NVIDIA A10G"])
+_fits = st.builds(Fit, st.floats(0, 1), st.floats(0, 1e6), _gpus)
 
 
 @given(st.dictionaries(_places, _fits, max_size=30))
@@ -60,6 +66,47 @@ def test_a_checkpoint_of_another_unit_or_of_other_data_is_refused() -> None:
         checkpoints.decode(data, dataclasses.replace(UNIT, seed=2), "f")
     with pytest.raises(ResultInvalid):
         checkpoints.decode(data, UNIT, "g")
+
+
+@pytest.mark.parametrize("gpu", [[""], [7], [None], ["Tesla T4", "x"]])
+def test_what_names_no_gpu_is_damage(gpu: list[object]) -> None:
+    body = json.dumps({"unit": str(UNIT), "fingerprint": "f", "fits": [[0, 0, 0.7, 1.0, *gpu]]})
+    data = f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}\n".encode()
+    with pytest.raises(ResultInvalid, match="none of this unit's"):
+        checkpoints.decode(data, UNIT, "f")
+
+
+def test_fits_without_a_gpu_are_written_as_they_always_were() -> None:
+    data = checkpoints.encode(UNIT, "f", {(0, 0): Fit(0.7, 1.0), (1, 0): Fit(0.6, 2.0)})
+    assert json.loads(data.splitlines()[1])["fits"] == [[0, 0, 0.7, 1.0], [1, 0, 0.6, 2.0]]
+
+
+T4, A10G = Device("gpu", "Tesla T4"), Device("gpu", "NVIDIA A10G")
+
+
+def test_fits_of_another_gpu_model_are_made_again_and_those_of_the_cpu_s_models_are_kept() -> None:
+    store, spec = Store.open("memory:///"), read_spec("thesis")
+    execution = create_next(store, Identity.here(spec, "gpu"))
+    boosted, linear = (next(one for one in spec.units() if one.model == name) for name in ("xgboost", "mlp"))
+    made = {
+        "first": {(0, 0): Fit(0.7, 1.0, "Tesla T4"), (1, 0): Fit(0.6, 1.0, "Tesla T4")},
+        "second": {(0, 0): Fit(0.8, 1.0, "NVIDIA A10G")},
+    }
+    for attempt, fits in made.items():
+        store.put(checkpoints.checkpoint_key(execution, boosted, attempt), checkpoints.encode(boosted, "f", fits))
+    on_cpu = {(0, 1): Fit(0.5, 1.0)}
+    store.put(checkpoints.checkpoint_key(execution, linear, "first"), checkpoints.encode(linear, "f", on_cpu))
+    prints = {boosted.dataset: "f", linear.dataset: "f"}
+
+    def found(device: Device) -> checkpoints.Saved:
+        return checkpoints.load(store, execution, [boosted, linear], prints, Console.silent(), device)
+
+    assert found(T4).fits == {boosted: made["first"], linear: on_cpu}
+    assert found(T4).elsewhere == {boosted: {(0, 0)}}
+    assert found(A10G).fits == {boosted: made["second"], linear: on_cpu}
+    assert found(A10G).elsewhere == {boosted: {(0, 0), (1, 0)}}
+    assert found(CPU).fits[linear] == on_cpu
+    assert checkpoints.in_flight(store, execution) == {str(boosted), str(linear)}, "whoever has that GPU goes on"
 
 
 class Clock:

@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from job.errors import NoMoreProcesses
-from job.running.workers import Note, Outcome, Work, WorkerPool
-from job.training.kernels import numeric_environment
+from job.running.serving import Work
+from job.running.workers import Note, Outcome, WorkerPool
+from job.training.kernels import gpu_environment, numeric_environment
 
 
 def plain() -> Work:
@@ -105,6 +106,74 @@ def test_workers_compute_with_one_thread_and_one_set_of_kernels() -> None:
     assert outcome.value == numeric_environment()
     assert dict(os.environ) == before
     assert set(outcome.value.values()) <= {"1", "Haswell", "X86_V4 AVX512_ICL AVX512_SPR"}
+
+
+def naming(kind: str) -> Work:
+    def work(task: object, note: Callable[[object], None], threads: Callable[[], int]) -> object:
+        if task == "GPU kill":
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.2)
+        return kind, os.getpid(), time.monotonic(), {name: os.environ.get(name) for name in gpu_environment()}
+
+    return work
+
+
+def is_of_gpu(task: object) -> bool:
+    return str(task).startswith("GPU")
+
+
+def on_a_gpu(count: int, owners: int) -> WorkerPool:
+    return WorkerPool(count, naming, ("cpu",), cores=count, owners=owners, owner_args=("gpu",), needs_owner=is_of_gpu)
+
+
+def test_work_for_the_gpu_goes_to_its_owner_alone_and_the_other_workers_work_beside_it() -> None:
+    with on_a_gpu(3, 1) as pool:
+        found = {outcome.task: outcome.value for outcome in outcomes_of(pool, [*range(6), "GPU 1", "GPU 2", "GPU 3"])}
+    owners = {found[task][1] for task in found if is_of_gpu(task)}
+    assert len(found) == 9
+    assert len(owners) == 1
+    assert all(found[task][0] == "gpu" for task in found if is_of_gpu(task))
+    assert {found[task][0] for task in range(2)} == {"cpu"}
+    for kind, pid, _, _ in found.values():
+        assert (kind == "gpu") == (pid in owners)
+    last_of_gpu = max(found[task][2] for task in found if is_of_gpu(task))
+    assert any(found[task][0] == "cpu" and found[task][2] < last_of_gpu for task in range(6))
+
+
+def test_the_owner_does_other_work_only_when_none_for_the_gpu_is_left() -> None:
+    """Also where it is the only worker there is."""
+    with on_a_gpu(1, 1) as pool:
+        found = {outcome.task: outcome.value for outcome in outcomes_of(pool, [1, "GPU 1", 2, "GPU 2"])}
+    assert {value[0] for value in found.values()} == {"gpu"}
+    assert max(found[task][2] for task in ("GPU 1", "GPU 2")) < min(found[task][2] for task in (1, 2))
+
+
+def test_more_owners_share_the_work_for_the_gpu() -> None:
+    with on_a_gpu(2, 2) as pool:
+        outcomes = outcomes_of(pool, [f"GPU {i}" for i in range(6)])
+    assert len({outcome.value[1] for outcome in outcomes}) == 2
+
+
+def test_an_owner_that_dies_is_replaced_by_one() -> None:
+    with on_a_gpu(2, 1) as pool:
+        found = {outcome.task: outcome for outcome in outcomes_of(pool, ["GPU kill", "GPU 2", 1])}
+    assert found["GPU kill"].killed
+    assert found["GPU 2"].value[0] == "gpu"
+
+
+def test_alone_one_owner_does_everything_one_after_the_other() -> None:
+    with on_a_gpu(4, 2) as pool:
+        events = list(pool.run([1, "GPU 1", "GPU 2", 2], alone=True))
+        outcomes = [event for event in events if isinstance(event, Outcome)]
+    assert len({outcome.value[1] for outcome in outcomes}) == 1
+    assert {outcome.value[0] for outcome in outcomes} == {"gpu"}
+
+
+def test_only_who_uses_the_gpu_is_told_to_keep_its_products_exact() -> None:
+    with on_a_gpu(2, 1) as pool:
+        found = {outcome.task: outcome.value for outcome in outcomes_of(pool, ["GPU 1", "GPU 2", 1, 2])}
+    assert found["GPU 1"][3] == {"NVIDIA_TF32_OVERRIDE": "0", "CUPY_TF32": "0"}
+    assert found[1][3] == {name: os.environ.get(name) for name in gpu_environment()}
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")

@@ -157,7 +157,7 @@ def test_rows_that_are_not_finite_are_refused_by_imbalanced_learn() -> None:
         resample("smote_tomek", X, y, 1)
 
 
-@pytest.mark.parametrize(("block", "chunk"), [(512, 4096), (2048, 16_384), (300, 700)])
+@pytest.mark.parametrize(("block", "chunk"), [(512, 4096), (512, 32_768), (300, 700)])
 @pytest.mark.parametrize("kind", ["interpolated", "spread", "nearly repeated"])
 def test_the_device_is_any_array_library_with_memory_of_its_own(kind: str, block: int, chunk: int) -> None:
     """Nothing that NumPy alone has is asked of it, and no array goes there or back unseen: such a device refuses."""

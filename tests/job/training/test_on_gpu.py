@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,7 @@ def test_lightgbm_without_a_device_fails_its_fit(fold: PreparedFold, monkeypatch
     reason="there is no OpenCL device: apt-get install pocl-opencl-icd ocl-icd-libopencl1",
 )
 def test_lightgbm_trains_through_pocl_and_is_refused_since_that_is_no_gpu_of_nvidia(
-    fold: PreparedFold, monkeypatch: pytest.MonkeyPatch
+    fold: PreparedFold, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     found: list[str | None] = []
 
@@ -110,11 +111,18 @@ def test_lightgbm_trains_through_pocl_and_is_refused_since_that_is_no_gpu_of_nvi
         np.testing.assert_allclose(one.prediction.score, other.prediction.score, rtol=0, atol=1e-6)
     whole = models.build("lightgbm", points[0], sampler="none", target=fold.y_train, seed=1, device=T4)
     assert whole.get_params().items() >= PARAMETERS.items()
+    assert capfd.readouterr() == ("", ""), "neither LightGBM nor the OpenCL compiler speaks into the log"
     whole.set_params(verbosity=-1).fit(fold.X_train, fold.y_train)
     np.testing.assert_array_equal(here[0].prediction.score, whole.predict_proba(fold.X_valid)[:, 1])
     if "NVIDIA" not in str(log):
         with pytest.raises(DeviceNotUsed, match="no GPU of NVIDIA"):
             fit("lightgbm", fold, T4)
+
+
+def test_what_else_is_said_on_standard_error_stays(capfd: pytest.CaptureFixture[str]) -> None:
+    with on_gpu._without_compiler():
+        os.write(2, b"1 warning generated.\n2 warnings generated.\nterminate called\n")
+    assert capfd.readouterr().err == "terminate called\n"
 
 
 OUT_OF_MEMORY = [
