@@ -62,6 +62,15 @@ lint: setup $(VENV)/.dev ## Style and types: ruff, mypy --strict, hadolint
 bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (ARGS=process runs one, with its options)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+# In any Python that has the GPU image's packages, on a machine with an NVIDIA GPU: no network, nothing installed.
+.PHONY: test-gpu
+test-gpu: ## The tests that need an NVIDIA GPU, in at most ten minutes (PYTHON=python3; ARGS="-k name")
+	@LDP_TEST_DEVICE=gpu PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu $(ARGS)
+
+.PHONY: bench-gpu
+bench-gpu: ## What a GPU saves, in seconds and dollars, in at most ten minutes (PYTHON=python3; ARGS="--budget 240")
+	@PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) -m benchmarks gpu $(ARGS)
+
 .PHONY: format
 format: $(VENV)/.dev ## Rewrite the code in the project's style
 	@$(BIN)/ruff format .

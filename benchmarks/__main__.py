@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 # The order they run in: the quickest first.
 NAMES = tuple(
     name
-    for name in ("startup", "durability", "scale", "workers", "process", "resample", "search")
+    for name in ("startup", "durability", "scale", "workers", "process", "resample", "search", "gpu")
     if (HERE / f"{name}.py").is_file()
 )
 

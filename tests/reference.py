@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -143,8 +145,12 @@ def reference(
     scoring: str = "balanced_accuracy",
     parts: Parts | None = None,
     steps: DeclaredSteps | str = "passthrough",
+    fixed: Mapping[str, Any] = MappingProxyType({}),
 ) -> Reference:
-    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part."""
+    """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part.
+
+    `fixed` are more parameters of the model, such as its device.
+    """
     cv: Any
     if parts is None:
         train, test = train_test_split(np.arange(y.size), test_size=test_share, stratify=y, random_state=seed)
@@ -157,7 +163,7 @@ def reference(
             ("impute", SimpleImputer(strategy="median", keep_empty_features=True)),
             ("scale", StandardScaler()),
             ("resample", sampler_of(technique, seed)),
-            ("model", model_of(model, technique, seed)),
+            ("model", model_of(model, technique, seed).set_params(**fixed)),
         ]
     )
     moving = technique == "threshold_moving"

@@ -28,9 +28,9 @@ app.command()(demo)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version
+        from job.executions.versions import own_version
 
-        typer.echo(f"ldp {version('ldp')}")
+        typer.echo(f"ldp {own_version()}")
         raise typer.Exit
 
 

@@ -62,10 +62,8 @@ def begin(use_gpu: bool = False, *, fits: bool = True) -> tuple[Context, Device]
     DeviceUnavailable
         If a GPU is asked for, here or by the environment, and there is none that can be used.
     """
-    from importlib.metadata import version
-
     from job.arrays import TWO_LIBRARIES, require_device
-    from job.executions.versions import versions
+    from job.executions.versions import own_version, versions
     from job.planning.crew import crew_of
     from job.settings import available_processors
 
@@ -75,8 +73,8 @@ def begin(use_gpu: bool = False, *, fits: bool = True) -> tuple[Context, Device]
     named = ", ".join(f"{name} {number}" for name, number in libraries.items())
     context.console.info(
         "environment",
-        f"ldp {version('ldp')} on {device}; {named}; storage {context.store.url}",
-        ldp=version("ldp"),
+        f"ldp {own_version()} on {device}; {named}; storage {context.store.url}",
+        ldp=own_version(),
         python=platform.python_version(),
         machine=platform.machine(),
         device=device.kind,

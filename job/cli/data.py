@@ -68,9 +68,9 @@ def process(
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
 
-    context, _ = begin(use_gpu, fits=False)
+    context, device = begin(use_gpu, fits=False)
     with ending_on_notice(context.console):
         if dataset is None:
-            process_present(context.store, context.console, force=force)
+            process_present(context.store, context.console, force=force, device=device)
         else:
-            process(context.store, dataset, context.console, force=force)
+            process(context.store, dataset, context.console, force=force, device=device)

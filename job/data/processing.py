@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from job import bounds
+from job.arrays import CPU, Device, release, to_device
 from job.catalogue import DATASET_IDS, raw_name
 from job.console import Console
 from job.data.conversion import to_arrow
@@ -52,11 +54,18 @@ class ProcessReport:
     dropped: Mapping[str, int] = field(default_factory=dict)
 
 
-def process(store: Store, name: str, console: Console, *, force: bool = False) -> ProcessReport:
+def process(store: Store, name: str, console: Console, *, force: bool = False, device: Device = CPU) -> ProcessReport:
     """Process one dataset, unless it is up to date.
 
     Up to date means: processed by this version from the raw file that is there now, or from one that is no longer
     there.
+
+    Parameters
+    ----------
+    force : bool
+        Whether to process it again even so.
+    device : Device
+        What derives the features; they are the same on every device, and one part of the file is there at a time.
 
     Raises
     ------
@@ -76,9 +85,10 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
     repeats = without_repeats(raw, key_name)
     del raw
     repeats.parts.reverse()
-    parts = []
+    parts, put = [], partial(to_device, device=device)
     while repeats.parts:  # each part is let go of when it is through
-        parts.append(definition.derive(repeats.parts.pop()))
+        parts.append(definition.derive(repeats.parts.pop(), put))
+        release(device)
     derived = DerivedFile(tuple(parts))
     target = derived.target
     _check_classes(store.where(key), target)
@@ -102,7 +112,9 @@ def process(store: Store, name: str, console: Console, *, force: bool = False) -
     return ProcessReport(info, up_to_date=False, dropped=dropped)
 
 
-def process_present(store: Store, console: Console, *, force: bool = False) -> list[ProcessReport]:
+def process_present(
+    store: Store, console: Console, *, force: bool = False, device: Device = CPU
+) -> list[ProcessReport]:
     """Process every dataset that has a raw file.
 
     A dataset of a file that is another's too, and that the file does not suffice for, is left out with a warning.
@@ -121,7 +133,7 @@ def process_present(store: Store, console: Console, *, force: bool = False) -> l
     reports = []
     for name in names:
         try:
-            reports.append(process(store, name, console, force=force))
+            reports.append(process(store, name, console, force=force, device=device))
         except RawFileInvalid as error:
             if raw_name(name) == name:
                 raise

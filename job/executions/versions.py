@@ -26,3 +26,11 @@ def versions() -> dict[str, str]:
         else:
             found[name] = "missing"
     return found
+
+
+def own_version() -> str:
+    """Return the version of this package; where its code is run without being installed, that it is not."""
+    try:
+        return metadata.version("ldp")
+    except metadata.PackageNotFoundError:
+        return "not installed"

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from job.data.datasets.dataset import Dataset, Derived, float32, one_hot
+from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
 from job.data.declared import Declared, Steps
 from job.data.raw.cells import categories, mapped, numbers
 from job.data.raw.header import RawColumn
@@ -41,7 +41,7 @@ SECTORS = (
 HEADER = ("Rating", "Name", "Symbol", "Rating Agency Name", "Date", "Sector", *RATIOS)
 
 
-def derive(raw: RawTable, defaults: AbstractSet[str] = DEFAULTS) -> Derived:
+def derive(raw: RawTable, put: Put, defaults: AbstractSet[str] = DEFAULTS) -> Derived:
     """Derive 36 features: the 25 ratios and the sector; and the target: whether the rating is one of `defaults`."""
     target = mapped(
         raw,
@@ -52,8 +52,8 @@ def derive(raw: RawTable, defaults: AbstractSet[str] = DEFAULTS) -> Derived:
     ).astype(np.int8)
     values = {name: numbers(raw, name) for name in RATIOS}
     sector = categories(raw, "Sector")
-    encoded, unknown = one_hot("Sector", sector, SECTORS)
-    features = {name: float32(values[name]) for name in RATIOS} | encoded
+    encoded, unknown = one_hot("Sector", sector, SECTORS, put)
+    features = {name: float32(put(values[name])) for name in RATIOS} | encoded
     interim = {
         "Rating": raw.texts("Rating").strings(),
         "Symbol": raw.texts("Symbol").strings(),

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
+from job.arrays import to_host
 from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
@@ -16,10 +18,17 @@ from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
+Put = Callable[[Array], Any]
+"""Takes a host array to the device that computes.
+
+There are added, subtracted, multiplied, divided, compared and chosen numbers, which IEEE 754 settles to the last bit:
+features are the same on every device. Logarithms and sums are not settled, and stay on the host.
+"""
+
 
 @dataclass(frozen=True)
 class Derived:
-    """What a part of a raw file becomes; n rows everywhere.
+    """What a part of a raw file becomes, on the host; n rows everywhere.
 
     Attributes
     ----------
@@ -109,7 +118,8 @@ class Dataset:
     columns : tuple of RawColumn
         Those that are needed.
     derive : callable
-        From a part of the raw table to features and target; pure, and row by row: a row's features depend on no other.
+        From a part of the raw table and :data:`Put` to features and target; pure, and row by row: a row's features
+        depend on no other.
     sample : callable
         From a number of rows and a seed to raw columns, block by block: names to lists of cells. Columns of `header`
         that a block lacks are empty.
@@ -122,14 +132,14 @@ class Dataset:
     id: str
     header: tuple[str, ...]
     columns: tuple[RawColumn, ...]
-    derive: Callable[[RawTable], Derived]
+    derive: Callable[[RawTable, Put], Derived]
     sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
     key: RawColumn | None = None
     declared: Declared = field(default_factory=Declared)
 
 
 def one_hot(
-    column: str, cells: Categories, levels: tuple[str, ...], *, others: bool = False
+    column: str, cells: Categories, levels: tuple[str, ...], put: Put, *, others: bool = False
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Encode a categorical column.
 
@@ -137,6 +147,8 @@ def one_hot(
     ----------
     levels : tuple of str
         The declared levels. They are sorted and the first is dropped.
+    put : callable
+        Takes the codes to the device.
     others : bool
         Whether missing and undeclared levels get a column of their own, ``{column}_unknown``; else they are told from
         the dropped level by nothing.
@@ -146,20 +158,32 @@ def one_hot(
     (dict of ``{column}_{level}`` to float32 ndarray, dict of undeclared level to its count)
         A missing or undeclared level counts as none of the declared ones.
     """
-    features = {}
+    codes, features = put(cells.codes), {}
+    xp = array_namespace(codes)
     for level in sorted(levels)[1:]:
         code = cells.values.index(level) if level in cells.values else -2
-        features[f"{column}_{level}"] = (cells.codes == code).astype(np.float32)
+        features[f"{column}_{level}"] = to_host(xp.astype(codes == code, xp.float32))
     if others:
-        declared = np.array([value in levels for value in cells.values] + [False])  # the last for what is missing
-        features[f"{column}_unknown"] = (~declared[cells.codes]).astype(np.float32)
+        other = put(np.array([True] + [value not in levels for value in cells.values]))  # the first for what is missing
+        features[f"{column}_unknown"] = to_host(xp.astype(xp.take(other, codes + 1), xp.float32))
     unknown = {level or "": count for level, count in cells.counts().items() if level not in levels}
     return features, unknown
 
 
-def float32(values: Array) -> Array:
-    """Return values as float32, with what is not finite or larger than :data:`LARGEST_NUMBER` as missing."""
+def float32(values: Any) -> Array:
+    """Return values of any device as float32 on the host, with what is not finite or too large as missing.
+
+    Parameters
+    ----------
+    values : float64 array of shape (n,)
+
+    Returns
+    -------
+    float32 ndarray of shape (n,)
+        None of it larger than :data:`LARGEST_NUMBER`.
+    """
+    xp = array_namespace(values)
     with np.errstate(over="ignore", invalid="ignore"):
-        narrow = values.astype(np.float32)
-        narrow[~(np.abs(narrow) <= LARGEST_NUMBER)] = np.nan
-    return narrow
+        narrow = xp.astype(values, xp.float32)
+        narrow[~(xp.abs(narrow) <= LARGEST_NUMBER)] = xp.nan
+    return to_host(narrow)  # type: ignore[no-any-return]

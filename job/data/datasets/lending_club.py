@@ -17,8 +17,10 @@ from datetime import date
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from job.data.datasets.dataset import Dataset, Derived, float32, one_hot
+from job.arrays import to_host
+from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
 from job.data.raw.cells import Categories, categories, mapped, months, numbers
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
@@ -82,7 +84,7 @@ HEADER = tuple(
 )
 
 
-def derive(raw: RawTable) -> Derived:
+def derive(raw: RawTable, put: Put) -> Derived:
     """Derive the features of finished loans: charged off (1) against fully paid (0)."""
     status = mapped(
         raw, "loan_status", STATUSES, "is not a status of this dataset", "Correct the cell or remove the row."
@@ -93,8 +95,10 @@ def derive(raw: RawTable) -> Derived:
     issued, earliest = issued[rows], earliest[rows]
     values["emp_length"] = employment_years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
-    values |= _ratios(values)
-    features = {name: float32(column) for name, column in values.items()}
+    there = {name: put(column) for name, column in values.items()}
+    there |= _ratios(there)
+    values = {name: to_host(column) for name, column in there.items()}
+    features = {name: float32(column) for name, column in there.items()}
     for name in ("annual_inc", "income_to_payment", "revol_to_income"):
         with np.errstate(invalid="ignore", divide="ignore"):
             features[name] = float32(np.log1p(np.nan_to_num(values[name], nan=0.0)))
@@ -102,7 +106,7 @@ def derive(raw: RawTable) -> Derived:
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
         cells: Categories = categories(raw, name).take(rows)
-        encoded, strange = one_hot(name, cells, levels)
+        encoded, strange = one_hot(name, cells, levels, put)
         features |= encoded
         named[name] = cells.texts()
         if strange:
@@ -141,11 +145,12 @@ def loan_dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
     return issued, earliest
 
 
-def _ratios(values: Mapping[str, Array]) -> dict[str, Array]:
+def _ratios(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return debt to income with this loan's installment, and income and revolving debt against monthly payments.
 
     With m the monthly income: new_dti = (dti/100·m + installment)/m, income_to_payment = m/installment,
     revol_to_income = revol_bal/m. Division by zero gives a missing value.
+    They are computed where the values are.
     """
     m = values["annual_inc"] / 12
     installment = values["installment"]
@@ -155,7 +160,8 @@ def _ratios(values: Mapping[str, Array]) -> dict[str, Array]:
             "income_to_payment": m / installment,
             "revol_to_income": values["revol_bal"] / m,
         }
-    return {name: np.where(np.isfinite(ratio), ratio, np.nan) for name, ratio in ratios.items()}
+    xp = array_namespace(m)
+    return {name: xp.where(xp.isfinite(ratio), ratio, xp.nan) for name, ratio in ratios.items()}
 
 
 def employment_years(raw: RawTable) -> Array:

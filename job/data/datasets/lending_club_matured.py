@@ -14,8 +14,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from job.data.datasets.dataset import Derived, float32, one_hot
+from job.arrays import to_host
+from job.data.datasets.dataset import Derived, Put, float32, one_hot
 from job.data.datasets.lending_club import (
     DAYS_PER_MONTH,
     LENDING_CLUB,
@@ -28,7 +30,6 @@ from job.data.datasets.lending_club import (
 from job.data.declared import Declared, Steps
 from job.data.raw.cells import categories, mapped, numbers
 from job.data.raw.rawfile import RawTable
-from job.metrics import Array
 
 AS_OF = "2019-03"  # the last payments and credit pulls that the published file knows of
 TERMS = {"36 months": 36, "60 months": 60}
@@ -40,7 +41,7 @@ MAY_BE_MISSING = (
 )  # fmt: skip
 
 
-def derive(raw: RawTable) -> Derived:
+def derive(raw: RawTable, put: Put) -> Derived:
     """Derive the features of loans that were due: charged off (1) against fully paid (0)."""
     status = mapped(
         raw, "loan_status", STATUSES, "is not a status of this dataset", "Correct the cell or remove the row."
@@ -57,8 +58,10 @@ def derive(raw: RawTable) -> Derived:
     issued, earliest = issued[rows], earliest[rows]
     values["emp_length"] = employment_years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
-    values["revol_to_income"] = _over(values["revol_bal"], values["annual_inc"] / 12)
-    features = {name: float32(column) for name, column in values.items()}
+    there = {name: put(column) for name, column in values.items()}
+    there["revol_to_income"] = _over(there["revol_bal"], there["annual_inc"] / 12)
+    values = {name: to_host(column) for name, column in there.items()}
+    features = {name: float32(column) for name, column in there.items()}
     for name in ("annual_inc", "revol_to_income"):
         with np.errstate(invalid="ignore", divide="ignore"):
             features[name] = float32(np.log1p(values[name]))
@@ -66,7 +69,7 @@ def derive(raw: RawTable) -> Derived:
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
         cells = categories(raw, name).take(rows)
-        encoded, strange = one_hot(name, cells, levels, others=name != "term")
+        encoded, strange = one_hot(name, cells, levels, put, others=name != "term")
         features |= encoded
         named[name] = cells.texts()
         if strange:
@@ -88,11 +91,12 @@ def derive(raw: RawTable) -> Derived:
     )
 
 
-def _over(amount: Array, income: Array) -> Array:
+def _over(amount: Any, income: Any) -> Any:
     """Return an amount as a multiple of an income; over no income, or none that is known, it is missing."""
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = amount / income
-    return np.where(np.isfinite(ratio), ratio, np.nan)
+    xp = array_namespace(ratio)
+    return xp.where(xp.isfinite(ratio), ratio, xp.nan)
 
 
 LENDING_CLUB_MATURED = replace(

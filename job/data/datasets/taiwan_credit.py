@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import reduce
+from operator import or_
 from typing import Any
 
 import numpy as np
+from array_api_compat import array_namespace
 
-from job.data.datasets.dataset import Dataset, Derived, float32, one_hot
+from job.arrays import to_host
+from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
 from job.data.raw.cells import Categories, mapped, numbers
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
@@ -24,7 +28,7 @@ OTHER = {"EDUCATION": 4, "MARRIAGE": 3}
 HEADER = ("ID", "LIMIT_BAL", "SEX", "EDUCATION", "MARRIAGE", "AGE", *STATUS, *BILLS, *PAYMENTS, TARGET)
 
 
-def derive(raw: RawTable) -> Derived:
+def derive(raw: RawTable, put: Put) -> Derived:
     """Derive 26 features.
 
     Payment status ≤ 0 (paid in full, revolving, no consumption) is 0, otherwise months late. EDUCATION outside 1–3
@@ -33,14 +37,15 @@ def derive(raw: RawTable) -> Derived:
     target = mapped(
         raw, TARGET, {"0": 0, "1": 1, "0.0": 0, "1.0": 1}, "is not 0 or 1", "Correct the cell or remove the row."
     ).astype(np.int8)
-    values = {name: numbers(raw, name) for name in NUMBERS}
+    there = {name: put(numbers(raw, name)) for name in NUMBERS}
     for name in STATUS:
-        values[name] = np.where(values[name] <= 0, 0.0, values[name])
-    features = {name: float32(values[name]) for name in NUMBERS}
+        there[name] = _where(there[name] <= 0, 0.0, there[name])
+    features = {name: float32(there[name]) for name in NUMBERS}
+    values = {name: to_host(column) for name, column in there.items()}
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
-        values[name] = _codes(numbers(raw, name), levels, OTHER.get(name))
-        encoded, strange = one_hot(name, _as_categories(values[name]), tuple(map(str, levels)))
+        values[name] = to_host(_codes(put(numbers(raw, name)), levels, OTHER.get(name)))
+        encoded, strange = one_hot(name, _as_categories(values[name]), tuple(map(str, levels)), put)
         features |= encoded
         if strange:
             unknown[name] = strange
@@ -48,10 +53,15 @@ def derive(raw: RawTable) -> Derived:
     return Derived(interim, features, target, unknown=unknown)
 
 
-def _codes(codes: Array, levels: tuple[int, ...], other: int | None) -> Array:
+def _codes(codes: Any, levels: tuple[int, ...], other: int | None) -> Any:
     if other is None:
         return codes
-    return np.where(np.isin(codes, [level for level in levels if level != other]), codes, float(other))
+    known = [codes == level for level in levels if level != other]
+    return _where(reduce(or_, known), codes, float(other))
+
+
+def _where(condition: Any, values: Any, others: Any) -> Any:
+    return array_namespace(condition).where(condition, values, others)
 
 
 def _as_categories(codes: Array) -> Categories:

@@ -112,7 +112,7 @@ def test_what_is_declared_names_features_and_is_part_of_the_fingerprint(tmp_path
 
 
 def test_a_part_of_a_file_without_a_matured_loan_is_no_finding(tmp_path: Path) -> None:
-    derived = [LENDING_CLUB_MATURED.derive(part) for part in parts_of(tmp_path)]
+    derived = [LENDING_CLUB_MATURED.derive(part, np.asarray) for part in parts_of(tmp_path)]
     assert [part.target.size > 0 for part in derived] == [True, False]
     assert list(findings(MATURED, DerivedFile(tuple(derived)))) == []
 
