@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from job.catalogue import entry_of
 from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.planning.costs import ItemCost, distinct_fits, item_costs
@@ -84,7 +85,13 @@ def choose_datasets(spec: Spec, only: tuple[str, ...]) -> tuple[str, ...]:
     """
     for name in only:
         if name not in spec.datasets:
-            raise UsageError(f"the spec {spec.name} has no dataset {shown(name)}", did_you_mean(name, spec.datasets))
+            entry = entry_of(name)
+            if entry is not None and entry.spec != spec.name:
+                ours = ", ".join(spec.datasets)
+                remedy = f"Ask for a spec that has it, such as --spec {entry.spec}, or for one of {ours}."
+            else:
+                remedy = did_you_mean(name, spec.datasets)
+            raise UsageError(f"the spec {spec.name} has no dataset {shown(name)}", remedy)
     return tuple(name for name in spec.datasets if not only or name in only)
 
 

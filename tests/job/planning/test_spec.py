@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from sklearn.model_selection import ParameterGrid
 
 from job.catalogue import DATASET_IDS, shipped_spec
-from job.errors import SpecInvalid, SpecNotFound
+from job.errors import SpecInvalid, SpecNotFound, UsageError
 from job.planning.grids import ALLOWED
+from job.planning.plan import choose_datasets
 from job.planning.spec import parse_spec, read_spec, shipped_specs, spec_from_mapping
 from job.training.candidates import MODELS, WEIGHT_PARAMETERS, candidates, count_candidates
 from job.training.models import build
@@ -122,6 +123,12 @@ def test_default_has_every_model_and_technique() -> None:
 def test_the_spec_that_a_datasets_training_job_runs_has_the_dataset(dataset: str) -> None:
     assert dataset in read_spec(shipped_spec(dataset)).datasets
     assert shipped_spec("our_cards") == "default"
+
+
+def test_a_dataset_that_another_shipped_spec_has_is_refused_with_that_spec() -> None:
+    with pytest.raises(UsageError, match="no dataset 'lending_club'") as refused:
+        choose_datasets(read_spec("default"), ("lending_club",))
+    assert "--spec thesis" in refused.value.remedy
 
 
 def test_units_that_share_prepared_folds_stand_beside_each_other() -> None:
