@@ -124,7 +124,9 @@ def measure_all(options: argparse.Namespace, keep: Callable[[dict[str, Any]], No
     with tempfile.TemporaryDirectory() as place:
         common = ("--place", place, "--sizes", *sizes)
         print("making the rows …", file=sys.stderr)
-        subprocess.run([*ME, "--prepare", *common], check=True, env={**os.environ, **environment})
+        subprocess.run(
+            [*ME, "--prepare", "--device", options.device, *common], check=True, env={**os.environ, **environment}
+        )
         sides = [(work, side) for work, side in SIDES if work in options.works]
         for number, (work, side) in enumerate(sides):
             left = options.budget - (time.perf_counter() - began)

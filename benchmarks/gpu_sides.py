@@ -64,7 +64,7 @@ class Work:
 # ── the rows ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def prepare(place: Path, sizes: Sequence[int]) -> None:
+def prepare(place: Path, sizes: Sequence[int], device: Device) -> None:
     """Write the rows of all sizes: features of synthetic loans, imputed and scaled, and for Tomek links after SMOTE."""
     from job.console import Console
     from job.data.datasets.samples import write_sample
@@ -86,7 +86,7 @@ def prepare(place: Path, sizes: Sequence[int]) -> None:
     for size in sizes:
         # SMOTE makes as many defaulters as there are others: n rows of so many that n / 2 are others.
         base = int(np.searchsorted(np.cumsum(made.y_train == 0), size // 2)) + 1
-        smote = resample("smote", made.X_train[:base], made.y_train[:base], SEED)
+        smote = resample("smote", made.X_train[:base], made.y_train[:base], SEED, device=device)
         arrays |= {f"X_{size}": smote[0], f"y_{size}": smote[1]}
     for name, array in arrays.items():
         np.save(place / f"{name}.npy", array)
@@ -312,7 +312,7 @@ def main() -> None:
     parser.add_argument("--most-s", type=float, default=600.0)
     options = parser.parse_args()
     if options.prepare:
-        prepare(options.place, options.sizes)
+        prepare(options.place, options.sizes, require_device(options.device == "gpu", ()))
         return
     threads = options.cores if options.side in ("gpu_with_threads", "threads") else 1
     work = Work(options.work, options.place, options.trees, threads)
