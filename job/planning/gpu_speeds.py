@@ -58,4 +58,4 @@ CARDS: Final = MappingProxyType({
 })  # fmt: skip
 BINNING_S: Final = 0.14
 """CPU seconds for a million numbers, once for each fold: bins are made on the host, by one thread, for both devices."""
-SOURCE: Final = "the GPU's speed is reckoned from an H100's, measured in 2026-11"
+SOURCE: Final = "GPU speeds reckoned from an H100's"
