@@ -65,7 +65,7 @@ bench: setup $(VENV)/.dev ## Run the benchmarks; tables in benchmarks/results (A
 # In any Python that has the GPU image's packages, on a machine with an NVIDIA GPU: no network, nothing installed.
 .PHONY: test-gpu
 test-gpu: ## The tests that need an NVIDIA GPU, in at most ten minutes (PYTHON=python3; ARGS="-k name")
-	@LDP_TEST_DEVICE=gpu PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu $(ARGS)
+	@TEST_DEVICE=gpu PYTHONPATH=.$${PYTHONPATH:+:$$PYTHONPATH} $(PYTHON) -m pytest -c tests/gpu/pytest.ini tests/gpu $(ARGS)
 
 .PHONY: bench-gpu
 bench-gpu: ## What a GPU saves, in seconds and dollars, in at most ten minutes (PYTHON=python3; ARGS="--budget 240")

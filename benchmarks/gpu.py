@@ -42,10 +42,10 @@ SIDES = (
     ("tomek", "gpu"),
     ("xgboost", "threads"),
     ("lightgbm", "threads"),
-    ("lightgbm", "gpu_with_threads"),
+    ("tomek", "one_core"),
     ("xgboost", "each_core"),
     ("lightgbm", "each_core"),
-    ("tomek", "one_core"),
+    ("lightgbm", "gpu_with_threads"),
     ("tomek", "each_core"),
 )
 """In the order in which they run: those without which the others say nothing come first."""
@@ -112,8 +112,8 @@ def run_side(
 
 
 def share_of(left_s: float, sides_left: int) -> float:
-    """Return the seconds that the next side may take: as many as each that comes after it."""
-    return left_s / max(sides_left, 1)
+    """Return the seconds that the next side may take: twice an even share, since the first ones take the least."""
+    return min(2 * left_s / sides_left, left_s)
 
 
 def measure_all(options: argparse.Namespace, keep: Callable[[dict[str, Any]], None]) -> None:
@@ -124,7 +124,9 @@ def measure_all(options: argparse.Namespace, keep: Callable[[dict[str, Any]], No
     with tempfile.TemporaryDirectory() as place:
         common = ("--place", place, "--sizes", *sizes)
         print("making the rows …", file=sys.stderr)
-        subprocess.run([*ME, "--prepare", *common], check=True, env={**os.environ, **environment})
+        subprocess.run(
+            [*ME, "--prepare", "--device", options.device, *common], check=True, env={**os.environ, **environment}
+        )
         sides = [(work, side) for work, side in SIDES if work in options.works]
         for number, (work, side) in enumerate(sides):
             left = options.budget - (time.perf_counter() - began)

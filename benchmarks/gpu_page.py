@@ -50,7 +50,7 @@ def as_page(found: Mapping[str, Any]) -> str:
         "links of one fold; the bins, which the fits of a fold share, stand beside it. `gpu` does one piece after "
         f"another with one core besides, `gpu_with_threads` with all {cores}; `threads` one with {cores} threads, "
         f"`each_core` {cores} at the same time (their time divided by {cores}), `one_core` one with one thread. Of up "
-        "to three rounds the least. Device memory is what the GPU had more in use, at most, than before."
+        "to two rounds the least. Device memory is what the GPU had more in use, at most, than before."
     )
     lines = [
         f"# gpu: {card['name']}",

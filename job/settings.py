@@ -42,9 +42,10 @@ class Settings(BaseModel):
     storage_url : str
         Where data, executions and reports lie: a directory, or a URL such as ``s3://bucket/prefix``.
     n_jobs : int or None
-        Worker processes; None for one for each processor this process may use.
+        Worker processes; None for one for each processor this process may use. On a GPU those that use it; None for one
+        (:func:`job.planning.crew.crew_of`).
     use_gpu : bool
-        Whether to compute on a GPU; without one that is an error.
+        Whether to compute on a GPU; without one that works that is an error.
     scratch_dir : pathlib.Path
         A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
     scratch_mib : int

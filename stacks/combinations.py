@@ -65,6 +65,7 @@ def combinations(parsed: Mapping[str, Any], given: set[str]) -> list[Problem]:
                     f"Name an image whose tag starts with {mode}-, or switch useGpu.",
                 )
             )
+    problems += _gpu_families(parsed)
     kept = [name for name in ("bucketName", "repositoryName") if name in given]
     if kept and parsed.get("environment", ENVIRONMENTS[0]) != "prod":
         problems.append(
@@ -83,3 +84,23 @@ def combinations(parsed: Mapping[str, Any], given: set[str]) -> list[Problem]:
             )
         )
     return problems
+
+
+def _gpu_families(parsed: Mapping[str, Any]) -> list[Problem]:
+    """Return what is wrong with the types of GPUs: fits differ between models, and a retry may land on any host."""
+    families = sorted({name.split(".")[0] for name in parsed.get("gpuInstanceTypes", ())})
+    if len(families) > 1:
+        return [
+            Problem(
+                f"gpuInstanceTypes: {', '.join(families)} have different GPUs, and fits differ between them",
+                f"Name types of one family, such as {families[0]}; another environment may have another.",
+            )
+        ]
+    if families and parsed.get("gpuFamily", families[0]) != families[0]:
+        return [
+            Problem(
+                f"gpuFamily: {parsed['gpuFamily']}, and gpuInstanceTypes names types of {families[0]}",
+                "Give one of the two.",
+            )
+        ]
+    return []

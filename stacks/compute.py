@@ -185,6 +185,7 @@ class Compute(Construct):
                     volume=ec2.BlockDeviceVolume.ebs(
                         profile.root_volume_size_gb,
                         volume_type=ec2.EbsDeviceVolumeType.GP3,
+                        throughput=profile.root_volume_mib_per_s,
                         encrypted=True,
                         delete_on_termination=True,
                     ),

@@ -12,6 +12,8 @@ from stacks.errors import Problem, did_you_mean, nearest
 
 ENVIRONMENTS = ("dev", "staging", "prod")
 DEFAULT_REGION = "us-east-1"
+GPU_FAMILIES = ("g4dn", "g5", "g6")
+"""Types with one T4, A10G or L4; the first is the usual one."""
 MAX_JOB_HOURS = 120
 """When an attempt is ended at the latest: five days."""
 
@@ -179,6 +181,7 @@ VALUES: dict[str, Parser] = {
     "maxJobHours": _integer(1, MAX_JOB_HOURS, "hours"),
     "azCount": _integer(1, 6, "a number of availability zones"),
     "cpuInstanceTypes": _names(_instance_type(gpu=False)),
+    "gpuFamily": _choice(*GPU_FAMILIES),
     "gpuInstanceTypes": _names(_instance_type(gpu=True)),
     "vpcId": _text(_VPC, "a VPC's id such as vpc-0123456789abcdef0", 21),
     "subnetIds": _names(_text(_SUBNET, "a subnet's id such as subnet-0123456789abcdef0", 24)),

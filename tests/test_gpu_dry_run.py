@@ -12,14 +12,14 @@ ROOT = Path(__file__).parent.parent
 
 
 def run(*arguments: str, **environment: str) -> str:
-    own = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "LDP_TEST_DEVICE": "", **environment}
+    own = {"PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TEST_DEVICE": "", **environment}
     command = (sys.executable, "-m", "pytest", "-c", "tests/gpu/pytest.ini", "tests/gpu", *arguments)
     done = subprocess.run(command, cwd=ROOT, env={**os.environ, **own}, capture_output=True, text=True, check=False)
     return f"{done.returncode}\n{done.stdout}{done.stderr}"
 
 
 def test_the_tests_of_a_gpu_pass_on_numpy_where_they_do_not_look_at_one() -> None:
-    said = run(LDP_TEST_DEVICE="numpy")
+    said = run(TEST_DEVICE="numpy")
     assert said.startswith("0\n"), said
     passed = re.search(r"(\d+) passed, (\d+) skipped", said)
     assert passed, said
@@ -33,6 +33,6 @@ def test_without_being_asked_for_they_are_skipped_with_the_reason() -> None:
 
 
 def test_where_a_gpu_is_asked_for_and_missing_they_fail() -> None:
-    said = run("-k", "transfer", LDP_TEST_DEVICE="gpu")
+    said = run("-k", "transfer", TEST_DEVICE="gpu")
     assert "DeviceUnavailable: a GPU was asked for" in said
     assert said.startswith("1\n")

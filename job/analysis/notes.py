@@ -7,6 +7,7 @@ has to be is passed over.
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -48,6 +49,25 @@ def split_notes(dataset: str, split: Split, results: Sequence[StoredResult]) -> 
             (first, last), (begin, end) = origin["train"], origin["test"]
             notes.append(f"origin {number}: learns from {first} to {last}, tests {begin} to {end}")
     return notes
+
+
+def gpu_notes(results: Iterable[StoredResult]) -> list[str]:
+    """Return a line for each combination whose fits GPUs of several models made; bits differ between those."""
+    found: dict[tuple[str, str], dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for result in results:
+        if result.gpu is not None:
+            found[result.unit.model, result.unit.technique][result.gpu].append(result.unit.seed)
+    return [
+        f"{model} {technique}: fitted on GPUs of several models, "
+        + ", ".join(f"{gpu} ({', '.join(map(str, sorted(seeds)))})" for gpu, seeds in sorted(by_gpu.items()))
+        for (model, technique), by_gpu in sorted(found.items())
+        if len(by_gpu) > 1
+    ]
+
+
+def gpus_of(results: Iterable[StoredResult]) -> dict[int, str]:
+    """Return the GPU model that made each repetition's fits, by its number; without those that the CPU made."""
+    return {r.unit.seed: r.gpu for r in results if r.gpu is not None}
 
 
 def origins_of(results: Iterable[StoredResult]) -> dict[int, dict[str, Any]]:

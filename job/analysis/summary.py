@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from job.analysis.notes import REFERENCE, origins_of, references_of, split_notes, terms_of
+from job.analysis.notes import REFERENCE, gpu_notes, gpus_of, origins_of, references_of, split_notes, terms_of
 from job.console import Console
 from job.errors import UsageError, did_you_mean, shown
 from job.executions.executions import Execution
@@ -43,6 +43,8 @@ class SummaryRow:
         By time, where seeds are the origins' numbers: the months of each.
     features : dict of int to str
         Of the reference row of the best single feature: which that was.
+    gpus : dict of int to str
+        The GPU model that made the fits, for the seeds whose fits a GPU made.
     """
 
     dataset: str
@@ -55,6 +57,7 @@ class SummaryRow:
     inapplicable: dict[int, str]
     origins: dict[int, dict[str, Any]] = field(default_factory=dict)
     features: dict[int, str] = field(default_factory=dict)
+    gpus: dict[int, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the row as plain JSON values: names, seeds, then ``{metric}_mean`` and ``{metric}_std``."""
@@ -72,6 +75,8 @@ class SummaryRow:
             found["origins"] = {str(number): months for number, months in self.origins.items()}
         if self.features:
             found["features"] = {str(seed): name for seed, name in self.features.items()}
+        if self.gpus:
+            found["gpus"] = {str(seed): name for seed, name in self.gpus.items()}
         return found
 
 
@@ -172,7 +177,7 @@ def summarise(
                 sum(unit.dataset == dataset for unit in verified.results),
                 sum(unit.dataset == dataset for unit in units),
                 bool(binding and binding.get("synthetic")),
-                tuple(split_notes(dataset, execution.spec.split(dataset), of_dataset)),
+                (*split_notes(dataset, execution.spec.split(dataset), of_dataset), *gpu_notes(of_dataset)),
                 "origin" if isinstance(execution.spec.split(dataset), ByTime) else "seed",
             )
         )
@@ -209,6 +214,7 @@ def _row(dataset: str, model: str, technique: str, results: list[StoredResult]) 
         *_spread([result.record["metrics"] for result in done]),
         {r.unit.seed: str(r.record["reason"]) for r in results if r.record["status"] == "inapplicable"},
         origins_of(done),
+        gpus=gpus_of(done),
     )
 
 

@@ -25,6 +25,7 @@ from job.signals import Stop
 
 if TYPE_CHECKING:
     from job.planning.division import Reach
+    from job.planning.modes import Mode
 
 app = typer.Typer(help="Experiments: plan them, run them, see how far they are.", no_args_is_help=True)
 
@@ -59,6 +60,7 @@ def plan(
     from job.cli.tables import print_line, print_table
     from job.planning.division import best_division, heaviest, reach
     from job.planning.feasible import Limits, feasible
+    from job.planning.modes import DEFAULT_VCPUS, modes
     from job.planning.plan import plan
     from job.planning.spec import read_spec
 
@@ -69,6 +71,7 @@ def plan(
         raise UsageError("--jobs is about this machine, --vcpus about a job elsewhere", "Give one of them.")
     limits = Limits.of(vcpus, memory_mib, hours)
     job = None if limits is None else feasible(planned, limits)
+    both = modes(planned, vcpus or DEFAULT_VCPUS)
     best, workers = best_division(planned.costs, planned.searches, planned.workers), planned.workers
     within = None if hours is None else reach(planned.costs, vcpus or workers, hours)
     longest = heaviest(planned.costs, HEAVIEST)
@@ -80,6 +83,7 @@ def plan(
                 "best_division": shards,
                 "heaviest": [{"units": [str(unit) for unit in item], "cpu_hours": s / 3600} for item, s in longest],
                 "reach": None if within is None else dataclasses.asdict(within),
+                "modes": both.as_json(),
                 **({} if job is None else {"job": job.as_json()}),
             }
         )
@@ -100,6 +104,19 @@ def plan(
         ],
     )
     print_table(
+        "on AWS",
+        [
+            ("machine", False),
+            ("vCPUs", True),
+            ("on its GPU", True),
+            ("on its cores", True),
+            ("in all", True),
+            ("Spot", True),
+        ],
+        [_mode_row(mode) for mode in (both.cpu, both.gpu) if mode is not None],
+    )
+    print_line(both.sentence())
+    print_table(
         "the longest work items",
         [("dataset", False), ("model", False), ("techniques", False), ("CPU time, about", True)],
         [
@@ -113,6 +130,14 @@ def plan(
         print_line(f"split: {name}: {split}")
     for name, reason in planned.left_out.items():
         print_line(f"left out: {name}: {reason}")
+
+
+def _mode_row(mode: Mode) -> tuple[str, ...]:
+    from job.planning.modes import dollars
+
+    gpu = _duration(mode.gpu_seconds / 3600) if mode.gpu_seconds else ""
+    cores = _duration(mode.cpu_seconds / 3600) if mode.cpu_seconds else ""
+    return mode.machine.name, str(mode.machine.vcpus), gpu, cores, _duration(mode.seconds / 3600), dollars(mode.usd)
 
 
 def _reach_rows(within: Reach | None, units: int) -> list[tuple[str, str]]:

@@ -184,12 +184,18 @@ def fit_cost(model: ModelName, candidate: Candidate, sampler: Sampler, rows: flo
     return scale * relative_cost(model, candidate, sampler) + _OVERHEAD_S
 
 
+def fold_rows(searches: Searches, sampler: Sampler, unit: Unit, info: Shape) -> float:
+    """Return about how many rows a fold of a unit's search has, after resampling."""
+    spec = searches.spec
+    return info.rows * training_share(spec, unit) * fold_share(spec, unit) * _SAMPLED[sampler]
+
+
 def _search_cost(
     searches: Searches, search: Search, unit: Unit, info: Shape, sharers: Mapping[Sampler, int]
 ) -> dict[Technique, UnitCost]:
     spec, sampler = searches.spec, search.sampler
     folds = spec.protocol.folds
-    rows = info.rows * training_share(spec, unit) * fold_share(spec, unit) * _SAMPLED[sampler]
+    rows = fold_rows(searches, sampler, unit, info)
     each = [fit_cost(search.model, one.fitted, sampler, rows, info.features) for one in search.families]
     # Of one fold, which those who search it too share.
     resampling = resampling_cost(sampler, rows, info.features) / sharers.get(sampler, 1)

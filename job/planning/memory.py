@@ -24,6 +24,7 @@ MIB = 1 << 20
 LOOK_AHEAD = 500
 PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
 WORKER = 150 * MIB  # the libraries' private memory
+CUDA = 700 * MIB  # what CUDA, cuBLAS and OpenCL take on the host, in a worker that uses the GPU; generous, not measured
 PEAK = 3.6
 THREAD = 70  # a row, for each thread after the first that grows trees
 _NODE = 80  # a tree's node and its class shares
@@ -53,9 +54,9 @@ def _training_rows(searches: Searches, unit: Unit, info: ProcessedInfo) -> float
     return info.rows * training_share(searches.spec, unit) * (2 if twice else 1)
 
 
-def item_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
-    """Estimate the private memory of a worker while it runs a work item, in bytes."""
-    return max(worker_bytes(searches, unit, info) for unit in item)
+def item_bytes(searches: Searches, item: Item, info: ProcessedInfo, *, gpu: bool = False) -> int:
+    """Estimate the private memory of a worker while it runs a work item, in bytes; on the host, also with a GPU."""
+    return max(worker_bytes(searches, unit, info) for unit in item) + (CUDA if gpu else 0)
 
 
 def forest_bytes(candidate: Candidate, rows: float) -> float:

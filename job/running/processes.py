@@ -207,7 +207,6 @@ class Processes(AbstractContextManager["Processes"]):
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
             setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids, layouts)
             count, room = self._count()
-            owners = min(count, max(self._options.gpu_workers, 1), sum(task.gpu for task in self._tasks))
             self._pool = self._stack.enter_context(
                 WorkerPool(
                     count,
@@ -219,13 +218,17 @@ class Processes(AbstractContextManager["Processes"]):
                     memory=lambda task: task.memory - WORKER,
                     thread_memory=lambda task: task.thread_memory,
                     room=room,
-                    owners=owners,
+                    owners=min(count, self._owners()),
                     owner_args=(replace(setup, device=self._device),),
                     needs_owner=lambda task: task.gpu,
                 )
             )
             self._stack = self._stack.pop_all()
         return self
+
+    def _owners(self) -> int:
+        """Return how many workers are to use the GPU; none where no task wants it."""
+        return min(max(self._options.gpu_workers, 1), sum(task.gpu for task in self._tasks))
 
     def _count(self) -> tuple[int, int | None]:
         """Return how many workers to start, and how many bytes all that they run may need beside their libraries."""
@@ -234,7 +237,9 @@ class Processes(AbstractContextManager["Processes"]):
         available = available_bytes()
         count, side_by_side = (workers_that_fit(asked, each, available) for each in (smallest, largest))
         free = "unknown" if available is None else f"{available / MIB:,.0f} MiB"
-        words = f"{count} workers of {smallest / MIB:,.0f} to {largest / MIB:,.0f} MiB each; free memory: {free}"
+        on_gpu = min(count, self._owners())
+        who = f"{count} workers" + (f" ({on_gpu} on the GPU)" if on_gpu else "")
+        words = f"{who} of {smallest / MIB:,.0f} to {largest / MIB:,.0f} MiB each; free memory: {free}"
         fields = {"workers": count, "asked": asked, "worker_mib": largest // MIB}
         if available is not None and largest > available:
             self._console.warning("memory_short", f"memory may run out: {words}", **fields)

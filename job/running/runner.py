@@ -305,15 +305,7 @@ class _Run:
         parts = {item: self._parts_of(item, known) for item in costs}
         costs |= {item: costs[item].of_share(self._share(item, some)) for item, some in parts.items() if some}
         tasks = tuple(
-            Task(
-                item,
-                {unit: known[unit] for unit in item if unit in known},
-                item_bytes(self.planned.searches, item, infos[item[0].dataset]),
-                MOST_THREADS[item[0].model],
-                thread_bytes(self.planned.searches, item, infos[item[0].dataset]),
-                part,
-                device_of(item[0].model, self.device).kind == "gpu",
-            )
+            self._task(item, part, known)
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
             for part in tuple(parts[item]) or (None,)
         )
@@ -354,6 +346,19 @@ class _Run:
                     "Run the same command again to resume.",
                     stop.exit_code,
                 )
+
+    def _task(self, item: Item, part: Part | None, known: Mapping[Unit, Mapping[Place, Fit]]) -> Task:
+        searches, info = self.planned.searches, self.planned.infos[item[0].dataset]
+        gpu = device_of(item[0].model, self.device).kind == "gpu"
+        return Task(
+            item,
+            {unit: known[unit] for unit in item if unit in known},
+            item_bytes(searches, item, info, gpu=gpu),
+            MOST_THREADS[item[0].model],
+            thread_bytes(searches, item, info),
+            part,
+            gpu,
+        )
 
     def _before(self, units: tuple[Unit, ...]) -> tuple[int, float]:
         """Return how many of the units asked for need not be run, and what they were expected to cost."""

@@ -49,7 +49,7 @@ def test_sizes_that_would_not_end_in_time_are_left_out_and_said(capsys: pytest.C
 
     def do(size: int, left: float) -> dict[str, Any]:
         done.append(size)
-        return {"piece_s": 1.0, "spent_s": 3.0}
+        return {"piece_s": 1.0, "once_s": 3.0}
 
     go([900, 30, 300], 20.0, lambda: None, do)
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]

@@ -18,6 +18,7 @@ from tests.containers.conftest import CONFINED, ROOT, Engine, make, one_at_a_tim
 
 ENTRY_POINT_CPU_SECONDS = 6.0
 CPU_IMAGE_BYTES = 650e6
+GPU_IMAGE_BYTES = 2.9e9
 # What the small and the larger GPU types of the platform compute with: T4, A10G, L4.
 ARCHITECTURES = ("75", "86", "89")
 
@@ -188,7 +189,7 @@ def test_what_computes_on_a_gpu_is_there_and_can_be_loaded_without_one(engine: E
 import json
 import cupy, lightgbm, numpy, xgboost
 from cuda.pathfinder import load_nvidia_dynamic_lib
-libraries = ("cudart", "nvrtc", "cublas", "cusolver", "cusparse", "curand", "cufft", "nvJitLink")
+libraries = ("cudart", "nvrtc", "cublas", "cublasLt")
 print(json.dumps({
     "a GPU is found": cupy.is_available(),
     "xgboost": xgboost.build_info()["USE_CUDA"],
@@ -212,6 +213,44 @@ import ctypes; ctypes.CDLL("libOpenCL.so.1")
     variables = dict(one.split("=", 1) for one in engine.inspect(gpu_image)["Config"]["Env"])
     assert variables["NVIDIA_VISIBLE_DEVICES"] == "all"
     assert variables["NVIDIA_DRIVER_CAPABILITIES"] == "compute,utility"
+
+
+def test_the_gpu_image_goes_without_the_libraries_that_nothing_loads(engine: Engine, gpu_image: str) -> None:
+    """Only CuPy's own modules for them link them, and neither CuPy nor the array namespace over it imports those."""
+    look = """
+import json, os, re, sys
+packages = next(path for path in sys.path if path.endswith("site-packages"))
+native = [os.path.join(p, n) for p, _, names in os.walk(packages) for n in names if re.search(r"[.]so([.]|$)", n)]
+print(json.dumps(sorted({os.path.basename(path) for path in native if path.startswith(packages + "/nvidia/")})))
+left_out = re.compile(rb"lib(?:cufft|curand|cusolver|cusparse|cutensor|nvJitLink|nccl)[.]so")
+linking = sorted(os.path.relpath(path, packages).split(".")[0] for path in native
+                 if not path.startswith(packages + "/nvidia/") and b"xgboost" not in path.encode()
+                 and left_out.search(open(path, "rb").read()))
+print(json.dumps(linking))
+import array_api_compat.cupy, cupy, lightgbm, xgboost
+import job.arrays, job.data.processing, job.training.comparing, job.training.fitting, job.training.on_gpu
+from cupy.cuda import thrust
+from cupy_backends.cuda.libs import cublas, nvrtc
+loaded = {name.replace(".", "/") for name in sys.modules}
+print(json.dumps(sorted(set(linking) & loaded)))
+print(json.dumps(sorted({line.split()[-1] for line in open("/proc/self/maps") if "libcublas.so" in line}) != []))
+"""
+    present, linking, loaded, cublas = map(json.loads, engine.python(gpu_image, look).stdout.splitlines())
+    kept = {re.split(r"[.]so", name)[0] for name in present}
+    assert {"libcublas", "libcublasLt", "libcudart", "libnvrtc"} <= kept
+    assert not [name for name in kept if any(word in name for word in ("cufft", "curand", "cusol", "cusparse", "nccl"))]
+    assert "cupy_backends/cuda/libs/cusolver" in linking, "what links one is found"
+    assert all(name.startswith(("cupy", "cupyx")) for name in linking)
+    assert loaded == []
+    assert cublas is True
+
+
+def test_the_gpu_image_is_no_larger_than_promised(
+    engine: Engine, gpu_image: str, record_property: Callable[[str, str], None]
+) -> None:
+    size = engine.inspect(gpu_image)["Size"]
+    record_property("figures", f"the GPU image: {size / 1e6:,.0f} MB")
+    assert size <= GPU_IMAGE_BYTES
 
 
 def test_the_gpu_image_can_compile_kernels_for_the_platforms_gpus(engine: Engine, gpu_image: str) -> None:

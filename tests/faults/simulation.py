@@ -68,10 +68,11 @@ def compute(unit: Unit, fits: dict[Place, Fit]) -> UnitResult:
     score = np.array([number(unit, i) for i in range(5)])
     target = np.array([0, 1, 0, 1, 1], np.int8)
     best = int(np.argmax(scores.mean(axis=1)))
+    (gpu,) = {fit.gpu for fit in fits.values()}  # a result is of one GPU, or of none
     points = tuple(candidates(spec().grid(unit)))
     decision = (score > 0.5).astype(np.int8)
     metrics = dict.fromkeys(METRIC_IDS)  # as of too few rows: what they are is another test's
-    return UnitResult(unit, "done", None, row, target, score, decision, points, scores, best, metrics=metrics)
+    return UnitResult(unit, "done", None, row, target, score, decision, points, scores, best, metrics=metrics, gpu=gpu)
 
 
 @dataclass
@@ -210,8 +211,9 @@ class _Stop(Stop):
 class FakePool:
     """Workers that finish a fit at each step, in an order that the seed decides."""
 
-    def __init__(self, world: World, attempt: int, odds: Odds, stop: _Stop, workers: int) -> None:
+    def __init__(self, world: World, attempt: int, odds: Odds, stop: _Stop, workers: int, gpu: str | None) -> None:
         self._world, self._attempt, self._odds, self._stop, self._count = world, attempt, odds, stop, workers
+        self._gpu = gpu
 
     def run(self, tasks: tuple[Task, ...], stopped: Callable[[], bool], *, alone: bool = False) -> Iterator[Any]:
         import signal
@@ -247,7 +249,8 @@ class FakePool:
                 (c, f) for f in range(FOLDS) for c in range(CANDIDATES) if (c, f) not in made and mine(unit, (c, f))
             ]
             if todo:
-                fit = Fit(number(unit, todo[0]), 1.0)
+                gpu = self._gpu if task.gpu else None
+                fit = Fit(number(unit, todo[0], *([] if gpu is None else [gpu])), 1.0, gpu)
                 made[todo[0]] = fit
                 world.made[unit, todo[0]].append((self._attempt, world.now))
                 yield Note(task, FitMade(unit, todo[0], fit))
@@ -261,6 +264,7 @@ class FakePool:
 
 def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options: Any) -> RunReport | str:
     """Run one attempt; return its report, or how it ended."""
+    device = options.pop("device", CPU)
     stop = _Stop()
 
     @contextmanager
@@ -269,7 +273,7 @@ def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options:
 
     @contextmanager
     def pool(*_: Any) -> Iterator[FakePool]:
-        yield FakePool(world, attempt, odds, stop, workers)
+        yield FakePool(world, attempt, odds, stop, workers, device.gpu)
 
     def sleep(seconds: float) -> None:
         world.now += seconds
@@ -281,7 +285,7 @@ def attempt_run(world: World, attempt: int, odds: Odds, workers: int, **options:
         return run_experiment(
             FaultyStore(world, attempt, odds),
             spec(),
-            device=CPU,
+            device=device,
             console=options.pop("console", None) or Console.silent(),
             options=how,
             means=means,

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from job.arrays import Device
 from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processing import process
@@ -33,6 +34,7 @@ from tests.faults.simulation import (
     Odds,
     World,
     attempt_run,
+    number,
 )
 
 SCHEDULES, BLOCK = 1000, 50
@@ -220,6 +222,58 @@ def test_divided_items_are_completed_in_any_weather_by_jobs_that_are_retried_unt
             if not left:
                 break
         assert digests(now.store) == uninterrupted(), f"seed {seed}"
+
+
+GPUS = (Device("gpu", "Tesla T4"), Device("gpu", "NVIDIA A10G"))
+
+
+def of_one_gpu_each(now: World) -> set[str]:
+    """Check that each result was made by the fits of one GPU, and return which GPUs there are."""
+    execution, found = the_execution(now.store), set()
+    for unit, result in verify(now.store, execution, list(execution.spec.units())).results.items():
+        gpu = result.gpu
+        assert (gpu is not None) == (unit.model == "random_forest")
+        expected = [
+            [number(unit, (c, f), *([] if gpu is None else [gpu])) for f in range(FOLDS)] for c in range(CANDIDATES)
+        ]
+        assert result.record["fold_scores"] == expected
+        found |= {gpu} - {None}
+    return found
+
+
+def test_attempts_on_gpus_of_several_models_never_mix_their_fits_and_lose_none_of_a_gpu_s_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("job.training.on_gpu.FITTED_ON_GPU", frozenset({"random_forest"}))
+    seen: set[str] = set()
+    for seed in range(30):
+        now, rng = world(seed), random.Random(seed)
+        for attempt in itertools.count():
+            odds = Odds(stop=0.05, kill=0.01 if attempt < 20 else 0.0)
+            if isinstance(attempt_run(now, attempt, odds, 3, device=rng.choice(GPUS)), RunReport):
+                break
+        seen |= of_one_gpu_each(now)
+    assert len(seen) == len(GPUS)
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_shards_on_gpus_of_several_models_complete_what_they_divide(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No fit of one serves the other: whoever comes last makes what is missing."""
+    divided(monkeypatch)
+    monkeypatch.setattr("job.training.on_gpu.FITTED_ON_GPU", frozenset({"random_forest"}))
+    for seed in range(10):
+        now = world(seed)
+        attempts = {
+            i: partial(attempt_run, now, i, Odds(), 1, shard=Shard(i, count), device=GPUS[i % 2])
+            for i in range(1, count + 1)
+        }
+        ends = together(now, attempts)
+        assert all(isinstance(end, RunReport) and not end.failures for end in ends)
+        of_one_gpu_each(now)
+        execution = the_execution(now.store)
+        assert len(present_results(now.store, execution)) == UNITS, f"seed {seed}"
 
 
 def test_one_key_that_is_refused_fails_its_unit_and_no_other() -> None:

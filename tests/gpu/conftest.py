@@ -1,6 +1,6 @@
 """Tests on a real GPU, by `make test-gpu` only: in a plain Python with the GPU image's packages, without a network.
 
-LDP_TEST_DEVICE is what they run on: `gpu`, where a GPU that is missing is a failure, or `numpy`, a dry run of their
+TEST_DEVICE is what they run on: `gpu`, where a GPU that is missing is a failure, or `numpy`, a dry run of their
 logic on few rows. Without it, as in `make test`, they are skipped.
 """
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from job.arrays import Device
 
 HERE = Path(__file__).parent
-ON = os.environ.get("LDP_TEST_DEVICE", "")
+ON = os.environ.get("TEST_DEVICE", "")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

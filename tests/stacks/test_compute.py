@@ -37,6 +37,18 @@ def test_the_mode_decides_instance_types_and_machine_image(
         assert resources["Ec2Configuration"] == [{"ImageType": image}]
 
 
+@pytest.mark.parametrize("family", ["g5", "g6"])
+def test_an_environment_has_one_family_of_gpus_on_demand_and_on_spot(family: str) -> None:
+    for one in environments(synthesize(useGpu="true", gpuFamily=family)):
+        assert one["ComputeResources"]["InstanceTypes"] == [f"{family}.xlarge", f"{family}.2xlarge"]
+
+
+def test_only_volumes_of_gpu_hosts_are_faster_than_usual(cpu: Synthesized, gpu: Synthesized) -> None:
+    (usual,), (fast,) = (template_data(one)["BlockDeviceMappings"] for one in (cpu, gpu))
+    assert "Throughput" not in usual["Ebs"]
+    assert 125 < fast["Ebs"]["Throughput"] <= 3000 / 4, "a quarter of the operations that every volume has"
+
+
 def test_spot_may_also_have_machines_of_the_same_size_unless_types_are_named() -> None:
     spot, _ = (one["ComputeResources"] for one in environments(synthesize()))
     assert {"m5a.xlarge", "m6i.2xlarge", "c6a.xlarge", "m7a.xlarge"} <= set(spot["InstanceTypes"])
@@ -101,6 +113,7 @@ def test_environments_follow_the_latest_launch_template(either: Synthesized) -> 
 )
 def test_the_root_volume_is_encrypted_gp3_of_the_size_of_its_mode(context: dict[str, Any], size: int) -> None:
     (mapping,) = template_data(synthesize(**context))["BlockDeviceMappings"]
+    mapping["Ebs"].pop("Throughput", None)
     assert mapping == {
         "DeviceName": "/dev/xvda",
         "Ebs": {"DeleteOnTermination": True, "Encrypted": True, "VolumeSize": size, "VolumeType": "gp3"},

@@ -46,7 +46,8 @@ def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesize
     expected = {"/Description", "/Outputs/UseGpu/Value", "/Outputs/ImageTag/Value", "/Outputs/InstanceTypes/Value"}
     expected.add("/Outputs/SpotInstanceTypes/Value")
     template = cpu.logical_id("AWS::EC2::LaunchTemplate")
-    expected.add(f"/Resources/{template}/Properties/LaunchTemplateData/BlockDeviceMappings/0/Ebs/VolumeSize")
+    volume = f"/Resources/{template}/Properties/LaunchTemplateData/BlockDeviceMappings/0/Ebs"
+    expected |= {f"{volume}/VolumeSize", f"{volume}/Throughput"}
     for environment in cpu.of("AWS::Batch::ComputeEnvironment"):
         resources = f"/Resources/{environment}/Properties/ComputeResources"
         expected |= {f"{resources}/InstanceTypes", f"{resources}/Ec2Configuration/0/ImageType"}
@@ -62,8 +63,8 @@ def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesize
             f"{container}/Image/Fn::Join/1/{image}",
         }
     assert differing_paths(cpu.template, gpu.template) == expected
-    # One volume, two environments with two values each, ten definitions with five, five lines of description.
-    assert len(expected) == 1 + 2 * 2 + 10 * 5 + 5
+    # A volume with two values, two environments with two each, ten definitions with five, five lines of description.
+    assert len(expected) == 2 + 2 * 2 + 10 * 5 + 5
 
 
 def test_the_mode_keeps_every_resource_under_its_name(cpu: Synthesized, gpu: Synthesized) -> None:

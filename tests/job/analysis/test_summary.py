@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import json
 import statistics
@@ -18,7 +19,7 @@ from job.executions.identity import Identity
 from job.executions.provenance import provenance
 from job.executions.results import decode, encode
 from job.metrics import METRIC_IDS, all_metrics
-from job.planning.spec import parse_spec
+from job.planning.spec import Spec, parse_spec
 from job.store import Store
 from job.training.candidates import candidates
 from job.training.unit import Unit, UnitResult
@@ -36,13 +37,13 @@ SPEC = parse_spec(
 )
 
 
-def result(unit: Unit, shift: float = 0.0, one_class: bool = False) -> UnitResult:
+def result(unit: Unit, shift: float = 0.0, one_class: bool = False, spec: Spec = SPEC) -> UnitResult:
     rng = np.random.default_rng([unit.seed, len(unit.model), len(unit.technique)])
     target = np.zeros(50, np.int8) if one_class else rng.integers(0, 2, 50).astype(np.int8)
     score = np.clip(0.6 * rng.random(50) + 0.25 * target + shift, 0, 1)
     decision = (score > 0.5).astype(np.int8)
     rows = np.arange(50, dtype=np.int32)
-    points = tuple(candidates(SPEC.grid(unit)))
+    points = tuple(candidates(spec.grid(unit)))
     metrics = all_metrics(target, score, decision)
     return UnitResult(unit, "done", None, rows, target, score, decision, points, metrics=metrics)
 
@@ -149,3 +150,35 @@ def test_the_csv_has_the_same_numbers(store: Store, execution: Execution) -> Non
     rows = list(csv.DictReader(io.StringIO(to_csv(summary).decode())))
     assert [float(row["brier_mean"]) for row in rows] == [row.mean["brier"] for row in summary.rows]
     assert rows[0]["seeds"] == "1 2 3"
+
+
+BOOSTED = parse_spec(
+    """
+    datasets = ["taiwan_credit"]
+    techniques = ["baseline", "smote"]
+    seeds = [1, 2, 3]
+    [models.random_forest]
+    [models.xgboost]
+    """,
+    "s",
+    "s.toml",
+)
+
+
+def test_a_row_that_mixes_models_of_gpus_is_named_and_the_others_are_not(store: Store) -> None:
+    made = create_next(store, Identity.here(BOOSTED, "gpu"))
+    bind(store, made, "taiwan_credit", "f", {"synthetic": True})
+    for unit in BOOSTED.units():
+        found = result(unit, spec=BOOSTED)
+        if unit.model == "xgboost":
+            mixed = unit.technique == "smote" and unit.seed == 2
+            found = dataclasses.replace(found, gpu="NVIDIA A10G" if mixed else "Tesla T4")
+        put(store, made, found)
+    summary = summarise(store, made)
+    assert summary.damaged == ()
+    (state,) = summary.datasets
+    named = [note for note in state.notes if "GPU" in note]
+    assert named == ["xgboost smote: fitted on GPUs of several models, NVIDIA A10G (2), Tesla T4 (1, 3)"]
+    rows = {(row.model, row.technique): row.as_json() for row in summary.rows}
+    assert rows["xgboost", "smote"]["gpus"] == {"1": "Tesla T4", "2": "NVIDIA A10G", "3": "Tesla T4"}
+    assert "gpus" not in rows["random_forest", "smote"]
