@@ -169,7 +169,7 @@ def gpu_seconds(planned: Plan, item: Item, card: Card) -> float:
             fit_cost(search.model, family.fitted, search.sampler, rows, info.features) for family in search.families
         ]
         rounds = [_rounds(family.fitted.get("n_estimators")) for family in search.families]
-        there = [count * pace.round_s + s / (pace.times * card.share) for count, s in zip(rounds, each, strict=True)]
+        there = [pace.seconds(count, s, card) for count, s in zip(rounds, each, strict=True)]
         times = folds + 1 / len(each)  # the winner once more
         found += times * (sum(there) - sum(each)) + (folds + 1) * BINNING_S * rows * info.features / 1e6
     return max(found, 0.0)
