@@ -14,7 +14,7 @@ from job.planning import gpu_speeds
 from job.planning import modes as reckoning
 from job.planning.costs import item_costs
 from job.planning.gpu_speeds import CARDS, Card, Pace
-from job.planning.items import items_of
+from job.planning.items import Item, items_of
 from job.planning.memory import run_bytes
 from job.planning.modes import dollars, gpu_seconds, modes
 from job.planning.plan import Plan, plan
@@ -130,3 +130,20 @@ def test_the_plan_as_json_has_both_modes(store: Store) -> None:
 
 def test_small_amounts_are_not_called_nothing() -> None:
     assert [dollars(usd) for usd in (None, 0.0001, 0.27, 1234.5)] == ["", "under $0.01", "$0.27", "$1,234.50"]
+
+
+def test_items_that_differ_in_their_seed_alone_are_reckoned_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def counted(planned: Plan, item: Item, card: Card) -> float:
+        asked.append((item[0].model, item[0].technique, card.name))
+        return gpu_seconds(planned, item, card)
+
+    monkeypatch.setattr(reckoning, "gpu_seconds", counted)
+    many = modes(planned(store, BOOSTED.replace("[1, 2]", str(list(range(1, 101)))), 30_000)).gpu
+    assert len(asked) == len(set(asked)) > 0
+    monkeypatch.undo()
+    few = modes(planned(store, BOOSTED, 30_000)).gpu
+    assert many is not None
+    assert few is not None
+    assert many.gpu_seconds == pytest.approx(50 * few.gpu_seconds)
