@@ -78,6 +78,7 @@ lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (
 # The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; what is not given is
 # what the deployed platform remembers, found once for each target. YES=true asks nothing.
 CDK := node_modules/.bin/cdk
+DOCKER ?= docker
 PLATFORM := $(BIN)/python -m stacks
 GIVEN = $(if $(GPU),-c useGpu=$(GPU)) $(if $(CONFIG),-c config=$(CONFIG)) $(if $(IMAGE_TAG),-c imageTag=$(IMAGE_TAG)) $(foreach value,$(CONTEXT),-c $(value))
 YES_TOO = $(if $(filter true,$(YES)),--yes)
@@ -111,6 +112,10 @@ apply: setup-infra ## Create or update the stack (GPU=true switches the mode; YE
 destroy: setup-infra ## Delete the stack with all its data, except in prod (asks, unless YES=true)
 	@$(call VALUES,destroy); $(PLATFORM) teardown "$$@" $(YES_TOO); set -x; $(CDK) destroy --force "$$@" $(ARGS); $(PLATFORM) deregister "$$@"
 
+.PHONY: smoke
+smoke: setup setup-infra ## Try a platform of its own on a real account, two to three hours, below $$1 (asks, unless YES=true)
+	@$(PLATFORM).smoke $(YES_TOO) --docker "$(DOCKER)" --cdk="$(ARGS)" $(if $(filter true,$(DIRTY)),--dirty) $(if $(PATIENCE),--patience $(PATIENCE))
+
 .venv-checkov/.installed: requirements-checkov.txt $(VENV)/.python
 	$(PYTHON) -m venv .venv-checkov
 	.venv-checkov/bin/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-checkov.txt
@@ -122,7 +127,6 @@ checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of bot
 
 # The images of the jobs. Their tags are made from their content: what was built, what is pushed and what the CDK names
 # is the same image.
-DOCKER ?= docker
 TAG = $(BIN)/python -m stacks.images "$$@"
 
 .PHONY: docker-build
