@@ -224,7 +224,9 @@ def operator(stage: Stage) -> str:
         theirs = stage.until("the role can be assumed", lambda: _assumed(stage, role), 3)
         if _allowed(lambda: theirs.deregister_job_definition(jobDefinition=f"{foreign[:-1]}999")):
             raise NotShown("nobody checks policies here: what the operator may not do is done")
-        submit = {"jobQueue": outputs["JobQueueName"], "jobName": "smoke-operator"}
+        # Jobs are ended by their tag, which they have only if they are given it.
+        tags = {"Platform": stage.stack_name}
+        submit = {"jobQueue": outputs["JobQueueName"], "jobName": "smoke-operator", "tags": tags}
         own = definition["jobDefinitionArn"]
         # First what is allowed: until the policy has reached everywhere, everything is refused.
         job = stage.until("the policy allows a submission", lambda: _try(theirs, own, submit), 3)
@@ -320,7 +322,7 @@ def _assumed(stage: Stage, role: str) -> Any:
     )
 
 
-def _try(theirs: Any, definition: str, submit: dict[str, str]) -> str | None:
+def _try(theirs: Any, definition: str, submit: dict[str, Any]) -> str | None:
     try:
         job: str = theirs.submit_job(jobDefinition=definition, **submit)["jobId"]
     except theirs.exceptions.ClientError as error:

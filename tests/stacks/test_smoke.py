@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import MagicMock, Mock
 
 import pytest
+from botocore.exceptions import ClientError
 
 import stacks.smoke as smoke_test
 from stacks.errors import OperationRefused, Problem
@@ -22,6 +23,7 @@ from stacks.smoke_steps import (
     lost_host,
     mode_switch,
     on_demand_job,
+    operator,
     orderly_stop,
     retry_replaced,
 )
@@ -212,6 +214,51 @@ def test_the_lost_host_is_that_of_the_job_and_the_image_that_is_missing_goes_wit
     pull.batch.deregister_job_definition.assert_called_once_with(jobDefinition="arn:no-image:1")
     registered = pull.batch.register_job_definition.call_args.kwargs
     assert registered["containerProperties"]["image"] == "registry/it:cpu-000000000000"
+
+
+class Denied(ClientError):
+    def __init__(self) -> None:
+        super().__init__({"Error": {"Code": "AccessDeniedException", "Message": "no"}}, "SubmitJob")
+
+
+@pytest.mark.parametrize(
+    ("may", "error", "said"),
+    [
+        ({"own"}, None, "own definitions can be submitted and ended, one without the tag cannot"),
+        ({"own", "foreign"}, Wrong, "a definition without this platform's tag could be submitted"),
+        ({"own", "foreign", "anything"}, NotShown, "nobody checks policies here"),
+        (set(), NotShown, "the policy allows a submission: not within 3 minutes"),
+    ],
+)
+def test_an_operator_is_tried_and_goes_again(
+    may: set[str], error: type[Exception] | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = Account()
+    account.iam, account.sts = MagicMock(), MagicMock()
+    account.cloudformation.describe_stacks.return_value["Stacks"][0]["Outputs"].append(
+        {"OutputKey": "OperatorPolicyArn", "OutputValue": "arn:policy"}
+    )
+    account.batch.get_paginator.return_value.paginate.return_value[0]["jobDefinitions"][0]["jobDefinitionArn"] = "own"
+    account.batch.register_job_definition.return_value = {"jobDefinitionArn": "foreign"}
+
+    def submit(jobDefinition: str, tags: dict[str, str], **_: Any) -> dict[str, str]:
+        assert tags == {"Platform": f"{PROJECT}-dev"}
+        if jobDefinition not in may:
+            raise Denied
+        return {"jobId": "1"}
+
+    theirs = Mock(submit_job=submit)
+    theirs.exceptions.ClientError = ClientError
+    theirs.deregister_job_definition.side_effect = None if "anything" in may else Denied()
+    monkeypatch.setattr("stacks.smoke_steps._assumed", lambda *_: theirs)
+    if error is None:
+        assert operator(account.stage()) == said
+        theirs.terminate_job.assert_called_once()
+    else:
+        with pytest.raises(error, match=said):
+            operator(account.stage())
+    account.iam.delete_role.assert_called_once()
+    account.batch.deregister_job_definition.assert_called_once_with(jobDefinition="foreign")
 
 
 def outcomes(findings: list[Finding]) -> dict[str, str]:
