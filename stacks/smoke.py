@@ -188,12 +188,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    findings = smoke(stage)
+    try:
+        findings = smoke(stage)
+    except KeyboardInterrupt:
+        say(f"Not everything is gone: {_remedy(stage)}")
+        return 130
     target = ROOT / "build" / f"{stage.project}.json"
     _write(target, stage, findings)
     _tell(findings, target)
     if next(one.outcome for one in findings if one.step == "destroy") != "shown":
-        say(f"Not everything is gone: make destroy CONTEXT=projectName={stage.project}")
+        say(f"Not everything is gone: {_remedy(stage)}")
         return 1
     return 1 if any(one.outcome == "wrong" for one in findings) else 0
 
@@ -259,6 +263,10 @@ def _ask(stage: Stage, *, yes: bool) -> None:
         raise OperationRefused(
             "nothing is tried", [Problem("it was not agreed to", "Type yes, or add YES=true to the make command.")]
         )
+
+
+def _remedy(stage: Stage) -> str:
+    return f"make destroy CONTEXT=projectName={stage.project}"
 
 
 def _write(target: Path, stage: Stage, findings: list[Finding]) -> None:

@@ -322,6 +322,19 @@ def test_ctrl_c_destroys_too() -> None:
     assert platform.made == [("destroy",)]
 
 
+def test_a_second_ctrl_c_leaves_and_says_how_what_is_left_goes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: Stage) -> list[Finding]:
+        raise KeyboardInterrupt
+
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.setenv(name, "us-east-1")
+    monkeypatch.setattr(smoke_test, "smoke", interrupted)
+    assert smoke_test.main(["--yes"]) == 130
+    assert "Not everything is gone: make destroy CONTEXT=projectName=ldp-smoke-" in capsys.readouterr().out
+
+
 def test_a_stack_that_is_being_changed_is_waited_for_before_it_goes_and_destroyed_once_more_where_it_fails() -> None:
     platform = Platform()
     states = iter(["UPDATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE"])
