@@ -84,40 +84,46 @@ lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (
 	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
 	$(COMPILE) --group checkov -o requirements-checkov.txt
 
-# The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; YES=true asks nothing.
+# The AWS platform. CONTEXT="name=value …", CONFIG=file.json and GPU=true are the CDK's context; what is not given is
+# what the deployed platform remembers, found once for each target. YES=true asks nothing.
 CDK := node_modules/.bin/cdk
+DOCKER ?= docker
 PLATFORM := $(BIN)/python -m stacks
-VALUES = $(if $(GPU),-c useGpu=$(GPU)) $(if $(CONFIG),-c config=$(CONFIG)) $(if $(IMAGE_TAG),-c imageTag=$(IMAGE_TAG)) $(foreach value,$(CONTEXT),-c $(value))
+GIVEN = $(if $(GPU),-c useGpu=$(GPU)) $(if $(CONFIG),-c config=$(CONFIG)) $(if $(IMAGE_TAG),-c imageTag=$(IMAGE_TAG)) $(foreach value,$(CONTEXT),-c $(value))
+YES_TOO = $(if $(filter true,$(YES)),--yes)
+# Puts the values of the target that is named into the shell's arguments: "$$@" from there on.
+VALUES = values=$$($(PLATFORM) values --for $(1) $(GIVEN) $(YES_TOO)); eval "set -- $$values"
 
 .PHONY: setup-infra
 setup-infra: $(VENV)/.infra node_modules/.installed ## Install what deploying to AWS needs (no training libraries)
 
 .PHONY: bootstrap
 bootstrap: setup-infra ## Once per account and region: the CDK's toolkit stack and the Spot service-linked role
-	$(CDK) bootstrap $(VALUES) $(ARGS)
-	@$(PLATFORM) spot-role $(VALUES)
+	@$(call VALUES,bootstrap); set -x; $(CDK) bootstrap "$$@" $(ARGS); $(PLATFORM) spot-role "$$@"
 
 .PHONY: unbootstrap
 unbootstrap: setup-infra ## Take back what bootstrap made, its bucket included (asks, unless YES=true)
-	@$(PLATFORM) unbootstrap $(VALUES) $(if $(filter true,$(YES)),--yes)
+	@$(call VALUES,bootstrap); $(PLATFORM) unbootstrap "$$@" $(YES_TOO)
 
 .PHONY: synth
 synth: setup-infra ## Make the CloudFormation template in cdk.out; needs no AWS account (GPU=true)
-	$(CDK) synth --quiet $(VALUES) $(ARGS)
+	@$(call VALUES,synth); set -x; $(CDK) synth --quiet "$$@" $(ARGS)
 
 .PHONY: diff
 diff: setup-infra ## Show what apply would change (GPU=true)
-	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) diff $(VALUES) $$keep $(ARGS)
+	@$(call VALUES,diff); keep=$$($(PLATFORM) image-tag "$$@"); set -x; $(CDK) diff "$$@" $$keep $(ARGS)
 
 .PHONY: apply
 apply: setup-infra ## Create or update the stack (GPU=true switches the mode; YES=true asks nothing)
-	@keep=$$($(PLATFORM) image-tag $(VALUES)); set -x; $(CDK) synth --quiet $(VALUES) $$keep; more=$$($(PLATFORM) before-apply $(VALUES) $(if $(filter true,$(YES)),--yes)); $(CDK) deploy --app cdk.out $(VALUES) $$keep $$more $(if $(filter true,$(YES)),--require-approval never) $(ARGS); $(PLATFORM) after-apply $(VALUES)
+	@$(call VALUES,apply); keep=$$($(PLATFORM) image-tag "$$@"); set -x; $(CDK) synth --quiet "$$@" $$keep; more=$$($(PLATFORM) before-apply "$$@" $(YES_TOO)); $(CDK) deploy --app cdk.out "$$@" $$keep $$more $(if $(YES_TOO),--require-approval never) $(ARGS); $(PLATFORM) after-apply "$$@"
 
 .PHONY: destroy
 destroy: setup-infra ## Delete the stack with all its data, except in prod (asks, unless YES=true)
-	@$(PLATFORM) teardown $(VALUES) $(if $(filter true,$(YES)),--yes)
-	$(CDK) destroy --force $(VALUES) $(ARGS)
-	@$(PLATFORM) deregister $(VALUES)
+	@$(call VALUES,destroy); $(PLATFORM) teardown "$$@" $(YES_TOO); set -x; $(CDK) destroy --force "$$@" $(ARGS); $(PLATFORM) deregister "$$@"
+
+.PHONY: smoke
+smoke: setup setup-infra ## Try a platform of its own on a real account, two to three hours, below $$1 (asks, unless YES=true)
+	@$(PLATFORM).smoke $(YES_TOO) --docker "$(DOCKER)" --cdk="$(ARGS)" $(if $(filter true,$(DIRTY)),--dirty) $(if $(PATIENCE),--patience $(PATIENCE))
 
 .venv-checkov/.installed: requirements-checkov.txt $(VENV)/.python
 	$(PYTHON) -m venv .venv-checkov
@@ -130,23 +136,22 @@ checkov: setup-infra .venv-checkov/.installed ## checkov on the templates of bot
 
 # The images of the jobs. Their tags are made from their content: what was built, what is pushed and what the CDK names
 # is the same image.
-DOCKER ?= docker
-TAG = $(BIN)/python -m stacks.images $(VALUES)
+TAG = $(BIN)/python -m stacks.images "$$@"
 
 .PHONY: docker-build
-docker-build: $(VENV)/.python ## Build the image of the jobs as ldp:cpu, or with GPU=true as ldp:gpu, and under its content tag
-	@tag=$$($(TAG)); mode=$${tag%%-*}; \
+docker-build: $(VENV)/.infra ## Build the image of the jobs as ldp:cpu, or with GPU=true as ldp:gpu, and under its content tag
+	@$(call VALUES,build); tag=$$($(TAG)); mode=$${tag%%-*}; \
 	revision=$$(git describe --always --dirty --abbrev=40 --exclude='*' 2>/dev/null || echo unknown); \
 	set -x; BUILDX_NO_DEFAULT_ATTESTATIONS=1 $(DOCKER) build -f Dockerfile.$$mode -t ldp:$$mode -t ldp:$$tag --build-arg REVISION=$$revision .
 
 .PHONY: docker-push
 docker-push: setup-infra ## Push the built image to the stack's repository, unless it is there (GPU=true; DIRTY=true)
-	@$(PLATFORM) push $(VALUES) --docker "$(DOCKER)" $(if $(filter true,$(DIRTY)),--dirty)
+	@$(call VALUES,push); $(PLATFORM) push "$$@" --docker "$(DOCKER)" $(if $(filter true,$(DIRTY)),--dirty)
 
 .PHONY: deploy
 deploy: setup-infra ## Everything: the stack if there is none, then build, push, apply (GPU=true; YES=true asks nothing)
 	@$(if $(IMAGE_TAG),echo "error: deploy makes its own image tag"; echo "  Leave IMAGE_TAG out; make apply takes one."; exit 1)
-	@tag=$$($(TAG) $(if $(filter true,$(DIRTY)),,--committed)); state=$$($(PLATFORM) state $(VALUES)); \
+	@$(call VALUES,deploy); tag=$$($(TAG) $(if $(filter true,$(DIRTY)),,--committed)); state=$$($(PLATFORM) state "$$@"); \
 	if [[ $$state == absent ]]; then $(MAKE) apply IMAGE_TAG=$$tag; fi; \
 	$(MAKE) docker-build; $(MAKE) docker-push; $(MAKE) apply IMAGE_TAG=$$tag
 

@@ -1,8 +1,9 @@
 """The EC2 instance types that a job may run on: what they have, what of it is left for jobs, and what they cost.
 
 The table, ``machines.json``, is written down rather than looked up, because neither planning nor synthesizing needs an
-AWS account. Prices are those of one region at one date: good for comparing machines, not for a bill. Standard library
-only: the AWS platform imports this module too.
+AWS account. Prices are those of one region: On-Demand from AWS's price list, Spot as it was on one day, which moves.
+The table names the days and the sources. They are good for comparing machines, not for a bill. Standard library only:
+the AWS platform imports this module too.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ class Machine:
     gpus : int
         NVIDIA GPUs.
     on_demand_usd, spot_usd : float or None
-        US dollars an hour; Spot as it usually is. None where it is not known.
+        US dollars an hour; Spot as it was on one day. None where it is not known.
     """
 
     name: str
@@ -77,11 +78,13 @@ def _read() -> tuple[dict[str, Machine], str, str]:
     table: dict[str, Any] = json.loads(Path(__file__).with_name("machines.json").read_text(encoding="utf-8"))
     columns = table["columns"]
     machines = {name: Machine(name, **dict(zip(columns, row, strict=True))) for name, row in table["types"].items()}
-    return machines, table["as_of"], table["region"]
+    days = {kind: price["as_of"] for kind, price in table["prices"].items()}
+    as_of = f"On-Demand of {days['on_demand_usd']}, Spot of {days['spot_usd']}"
+    return machines, as_of, table["region"]
 
 
 MACHINES, PRICES_AS_OF, PRICES_OF = _read()
-"""The types by name; the month and the region of their prices."""
+"""The types by name; the days and the region of their prices."""
 
 
 def parse_machine(text: str) -> Machine | None:

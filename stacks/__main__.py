@@ -19,13 +19,16 @@ from stacks.apply import Apply, agreed_at_terminal
 from stacks.bootstrap import TOOLKIT, Unbootstrap, ensure_spot_role
 from stacks.deployed import deployed_image_tag, find_stack
 from stacks.errors import OperationRefused, PlatformError, Problem
-from stacks.images import content_tag, require_committed
+from stacks.images import ROOT, content_tag, require_committed
 from stacks.push import Push, docker_command
 from stacks.region import require_one_region
+from stacks.resolver import PURPOSES, Resolver
 from stacks.settings import PlatformSettings, context_of
 from stacks.teardown import Teardown
+from stacks.values import as_options
 
 COMMANDS = {
+    "values": "print the values that hold for a target, as options of the CDK: given, else remembered of the stack",
     "spot-role": "create the service-linked role of EC2 Spot if the account has none",
     "image-tag": "print the CDK option that keeps the image of the deployed job definitions, if there is one",
     "state": "say whether the stack is there with its image repository: present or absent",
@@ -45,13 +48,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "command", choices=COMMANDS, help="; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
     )
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE", help="as for cdk")
+    parser.add_argument("--for", dest="purpose", choices=PURPOSES, default="diff", help="what values are asked for")
     parser.add_argument("--yes", action="store_true", help="do not ask before something is deleted")
     parser.add_argument("--docker", default="docker", metavar="COMMAND", help="how docker is called")
     parser.add_argument("--dirty", action="store_true", help="push what is not committed")
     options = parser.parse_args(arguments)
     try:
-        settings = PlatformSettings.from_context(context_of(options.context))
-        _run(options, settings)
+        if options.command == "values":
+            _values(options)
+        else:
+            _run(options, PlatformSettings.from_context(context_of(options.context)))
     except PlatformError as error:
         sys.stderr.write(f"{error}\n")
         return 1
@@ -66,11 +72,32 @@ Client = Callable[[str], Any]
 
 def _run(options: argparse.Namespace, settings: PlatformSettings) -> None:
     def client(service: str) -> Any:
-        return boto3.client(service, region_name=settings.aws_region, config=Config(retries={"mode": "standard"}))
+        return _client(service, settings.aws_region)
 
-    profile = botocore.session.Session().get_scoped_config().get("region")
-    require_one_region(settings.aws_region, os.environ, profile)
+    require_one_region(settings.aws_region, os.environ, _profile_region())
     HANDLERS[options.command](options, settings, client)
+
+
+def _values(options: argparse.Namespace) -> None:
+    # What cdk.json says, the CDK's command line reads too; one that is given goes before it.
+    own = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))["context"]
+    resolver = Resolver(
+        cloudformation=lambda region: _client("cloudformation", region),
+        environment=os.environ,
+        profile_region=_profile_region(),
+        say=whisper,
+        agreed=(lambda _: False) if options.yes else agreed_at_terminal,
+    )
+    say(as_options(resolver.values({**own, **context_of(options.context)}, options.purpose)))
+
+
+def _client(service: str, region: str) -> Any:
+    return boto3.client(service, region_name=region, config=Config(retries={"mode": "standard"}))
+
+
+def _profile_region() -> str | None:
+    region: str | None = botocore.session.Session().get_scoped_config().get("region")
+    return region
 
 
 def _spot_role(_options: argparse.Namespace, _settings: PlatformSettings, client: Client) -> None:

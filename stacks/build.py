@@ -10,6 +10,7 @@ import aws_cdk as cdk
 from stacks.images import content_tag
 from stacks.platform_stack import PlatformStack
 from stacks.settings import PlatformSettings
+from stacks.values import to_remember
 
 
 def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = None) -> cdk.App:
@@ -31,12 +32,14 @@ def build_app(context: Mapping[str, Any] | None = None, *, outdir: str | None = 
         If a kind of job could never run.
     """
     app = cdk.App(context=dict(context or {}), outdir=outdir, analytics_reporting=False)
-    settings = PlatformSettings.from_context(app.node.get_all_context())
+    given = app.node.get_all_context()
+    settings = PlatformSettings.from_context(given)
     PlatformStack(
         app,
         settings.stack_name,
         settings=settings,
         image_tag=settings.image_tag or content_tag(settings.profile.mode),
+        remembered=to_remember(given),
         synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
     )
     return app

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, cast
 
 import aws_cdk as cdk
@@ -19,6 +20,7 @@ from stacks.operator import Operator
 from stacks.placement import data_demand, place, training_demand
 from stacks.settings import Needs, PlatformSettings
 from stacks.storage import Storage
+from stacks.values import METADATA
 
 PLATFORM_TAG = "Platform"
 
@@ -34,6 +36,8 @@ class PlatformStack(cdk.Stack):
         What it is to be.
     image_tag : str
         The image of the jobs.
+    remembered : mapping
+        What the platform is deployed with, kept in the template for the next time.
     **stack_options
         Passed on to the stack.
 
@@ -55,6 +59,7 @@ class PlatformStack(cdk.Stack):
         *,
         settings: PlatformSettings,
         image_tag: str,
+        remembered: Mapping[str, Any],
         **stack_options: Any,
     ) -> None:
         placement = place(settings)
@@ -67,6 +72,7 @@ class PlatformStack(cdk.Stack):
             description=f"Loan-default experiments on AWS Batch ({settings.profile.mode.upper()} mode)",
             **stack_options,
         )
+        self.template_options.metadata = {METADATA: dict(remembered)}
         tags = {
             "Project": settings.project_name,
             "Environment": settings.environment,

@@ -84,7 +84,7 @@ class Push:
                 f"there is no stack {settings.stack_name}, so there is no repository"
                 if stack is None
                 else f"the stack {settings.stack_name} has no repository: its deployment failed, or is not finished",
-                "Run make apply first, or make deploy, which does it all; give it the same CONTEXT and CONFIG.",
+                "Run make apply first, or make deploy, which does it all; CONTEXT=projectName=… names another.",
             )
         name, uri = stack.outputs["EcrRepoName"], stack.outputs["EcrRepoUrl"]
         if has_image(self.ecr, name, tag):
@@ -101,7 +101,7 @@ class Push:
             )
         self.say(f"pushed {uri}:{tag}")
         if stack.outputs.get("ImageTag") != tag:
-            self.say(f"jobs run it after: make apply IMAGE_TAG={tag}, with the same GPU, CONTEXT and CONFIG")
+            self.say(f"jobs run it after: make apply IMAGE_TAG={tag}")
         return True
 
     def _check_local(self, tag: str) -> None:
@@ -109,7 +109,7 @@ class Push:
         if found.returncode:
             raise _refused(
                 f"there is no image ldp:{tag}: {found.stderr.strip()}",
-                "Run make docker-build with the same GPU and CONFIG first.",
+                "Run make docker-build first, with GPU=true or GPU=false where it was given here.",
             )
         if found.stdout.strip() != PLATFORM:
             raise _refused(

@@ -9,6 +9,11 @@ from stacks.errors import OperationRefused, Problem
 VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 
 
+def named_regions(environment: Mapping[str, str], profile: str | None) -> dict[str, str | None]:
+    """Return what names a region, the one that counts most first, and the region or None."""
+    return {name: environment.get(name) for name in VARIABLES} | {"the profile's region": profile}
+
+
 def require_one_region(region: str, environment: Mapping[str, str], profile: str | None) -> None:
     """Check that nothing names another region than the platform's.
 
@@ -29,8 +34,7 @@ def require_one_region(region: str, environment: Mapping[str, str], profile: str
     OperationRefused
         Naming both values.
     """
-    named = {name: environment.get(name) for name in VARIABLES} | {"the profile's region": profile}
-    other = [(name, value) for name, value in named.items() if value and value != region]
+    other = [(name, value) for name, value in named_regions(environment, profile).items() if value and value != region]
     if other:
         name, value = other[0]
         raise OperationRefused(

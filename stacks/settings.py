@@ -193,8 +193,7 @@ class PlatformSettings:
             Naming everything that cannot be used.
         """
         problems: list[Problem] = []
-        given = {name: value for name, value in context.items() if not _is_of_the_cdk(name)}
-        raw = {**_config_file(given.pop("config", None), problems), **given}
+        raw = given_values(context, problems)
         parsed: dict[str, Any] = {}
         for name, value in raw.items():
             if name not in VALUES:
@@ -241,6 +240,12 @@ class PlatformSettings:
             size = self.root_volume_size_gb or 100
             return Profile("gpu", on_demand, spot, size, GPU_VOLUME_MIB_PER_S, 1, "true", ("--use-gpu",))
         return Profile("cpu", on_demand, spot, self.root_volume_size_gb or 50, None, 0, "false", ())
+
+
+def given_values(context: Mapping[str, Any], problems: list[Problem]) -> dict[str, Any]:
+    """Return the values that context gives, those of a config file among them, as they are; faults go to `problems`."""
+    given = {name: value for name, value in context.items() if not _is_of_the_cdk(name)}
+    return {**_config_file(given.pop("config", None), problems), **given}
 
 
 def context_of(pairs: Sequence[str]) -> dict[str, str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 LEAVE_EARLY_S = 600
@@ -63,19 +63,13 @@ class Fit:
     shards: int | None
 
 
-def fit(
-    items_s: Sequence[float],
-    longest_fit_s: float,
-    *,
-    workers: int,
-    timeout_s: int,
-) -> Fit:
+def fit(shard_s: Callable[[int], float], longest_fit_s: float, *, workers: int, timeout_s: int) -> Fit:
     """Say in how many attempts or shards a job does its work.
 
     Parameters
     ----------
-    items_s : sequence of float
-        What each work item is expected to take one worker, in seconds.
+    shard_s : callable
+        Tells in how many seconds the longest of so many shards is done by its workers; of 1, the whole work.
     longest_fit_s : float
         The longest single fit: it is made whole within one attempt or not at all.
     workers : int
@@ -84,34 +78,30 @@ def fit(
         When an attempt is ended.
     """
     useful_s = seconds_to_work(timeout_s) - START_S
-    hours = makespan(items_s, workers) / 3600 if workers else 0.0
+    hours = shard_s(1) / 3600 if workers else 0.0
     if not workers or longest_fit_s >= useful_s:
         return Fit(workers, hours, None, None, None)
     slices = max(1, math.ceil(3600 * hours / useful_s))
     most = MOST_ATTEMPTS - SPARE_ATTEMPTS
     if slices <= most:
         return Fit(workers, hours, slices, slices + SPARE_ATTEMPTS, 1)
-    # An item stays within one shard, so the longest sets how far dividing helps.
-    least = math.ceil(sum(items_s) / workers / useful_s / most)
-    shards: int | None = None
-    for count in range(max(2, least), min(len(items_s), MOST_SHARDS) + 1):
-        if max(makespan(part, workers) for part in dealt(items_s, count)) <= most * useful_s:
-            shards = count
-            break
-    return Fit(workers, hours, slices, None, shards)
+    return Fit(workers, hours, slices, None, _least_shards(lambda count: shard_s(count) <= most * useful_s))
+
+
+def _least_shards(enough: Callable[[int], bool]) -> int | None:
+    """Return the least number of shards that is enough, as far as steps of a tenth and then of one find it."""
+    too_few = 1
+    while too_few < MOST_SHARDS:
+        count = min(too_few + max(1, too_few // 10), MOST_SHARDS)
+        if enough(count):
+            return next(one for one in range(too_few + 1, count + 1) if one == count or enough(one))
+        too_few = count
+    return None
 
 
 def makespan(items_s: Iterable[float], workers: int) -> float:
-    """Return how long `workers` take for items of so many seconds, the longest first."""
-    return max((sum(part) for part in dealt(tuple(items_s), workers)), default=0.0)
-
-
-def dealt(items_s: Sequence[float], count: int) -> list[list[float]]:
-    """Deal items out to so many, the longest first, each to the one who has the least so far."""
-    parts: list[list[float]] = [[] for _ in range(count)]
-    loads = [(0.0, index) for index in range(count)]
+    """Return how long `workers` take for items of so many seconds, the longest first, each by whoever is free first."""
+    free = [0.0] * workers
     for item in sorted(items_s, reverse=True):
-        load, index = heapq.heappop(loads)
-        parts[index].append(item)
-        heapq.heappush(loads, (load + item, index))
-    return parts
+        heapq.heapreplace(free, free[0] + item)
+    return max(free)

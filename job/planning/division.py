@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from job.planning.costs import ItemCost
+from job.planning.deadline import makespan
 from job.planning.items import Item
 from job.planning.searches import Searches
 from job.planning.shards import deal_all, parts_of
@@ -70,7 +71,7 @@ def divide(costs: Mapping[Item, ItemCost], searches: Searches, shards: int, work
         Of each shard.
     """
     dealt = deal_all(parts_of(costs, searches, shards), shards)
-    longest = max(_ends(list(shard.values()), workers)[-1] for shard in dealt)
+    longest = max(makespan(shard.values(), workers) for shard in dealt)
     return Division(shards, longest, sum(cost.cpu_seconds for cost in costs.values()) / (shards * workers))
 
 
@@ -96,24 +97,21 @@ def reach(costs: Mapping[Item, ItemCost], workers: int, hours: float) -> Reach:
     """Tell what one job gets done within a time limit; the longest items go first, as in a run."""
     ordered = sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
     seconds = [costs[item].cpu_seconds for item in ordered]
-    ends = _ends(seconds, workers, in_order=True)
+    ends = _ends(seconds, workers)
     done = [i for i, end in enumerate(ends) if end <= 3600 * hours]
     total = sum(seconds)
     return Reach(hours, sum(len(ordered[i]) for i in done), sum(seconds[i] for i in done) / total if total else 1.0)
 
 
-def _ends(seconds: Sequence[float], workers: int, *, in_order: bool = False) -> list[float]:
-    """Return when each piece of work ends that is begun as soon as a worker is free, the longest first.
-
-    Sorted by when they end, or in the order of the pieces.
-    """
+def _ends(seconds: Sequence[float], workers: int) -> list[float]:
+    """Return when each piece of work ends that is begun as soon as a worker is free, in the order of the pieces."""
     free = [0.0] * workers
-    ends = [0.0]
-    for each in sorted(seconds, reverse=True):
+    ends = []
+    for each in seconds:
         end = heapq.heappop(free) + each
         heapq.heappush(free, end)
         ends.append(end)
-    return ends[1:] if in_order else sorted(ends)
+    return ends
 
 
 def _counts(most: int) -> list[int]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from job.errors import UsageError
 from job.planning.deadline import MOST_ATTEMPTS, SPARE_ATTEMPTS, Fit, fit
+from job.planning.division import divide
 from job.planning.memory import MIB, run_bytes
 from job.planning.plan import Plan
 
@@ -64,8 +65,9 @@ class Feasible:
     fit: Fit
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        return {**asdict(self.limits), "needed_mib": self.needed_mib, **asdict(self.fit)}
+        """Return it as plain JSON values: ``hours`` are those of an attempt, ``work_hours`` those of the whole work."""
+        fit = asdict(self.fit)
+        return {**asdict(self.limits), "needed_mib": self.needed_mib, "work_hours": fit.pop("hours"), **fit}
 
     def sentence(self) -> str:
         """Say it in one line."""
@@ -77,7 +79,8 @@ class Feasible:
         if fit.slices is None:
             return f"{job} cannot do it: the longest single fit takes longer than an attempt may; {takes}"
         if fit.shards == 1:
-            return f"{job} does it in {fit.slices} attempts ({takes}); ask for {fit.attempts}, some to spare"
+            attempts = "1 attempt" if fit.slices == 1 else f"{fit.slices} attempts"
+            return f"{job} does it in {attempts} ({takes}); ask for {fit.attempts}, some to spare"
         most = MOST_ATTEMPTS - SPARE_ATTEMPTS
         if fit.shards is None:
             return f"{job} cannot do it in {most} attempts ({takes}), divided or not: give it more processors or hours"
@@ -94,7 +97,11 @@ def feasible(planned: Plan, limits: Limits) -> Feasible:
     costs = planned.costs.values()
     # A fit comes with its refit, which is the longest: on all training rows.
     longest = max((max((*part.fits, part.refit)) for cost in costs for part in cost.units.values()), default=0.0)
-    found = fit([cost.cpu_seconds for cost in costs], longest, workers=workers, timeout_s=int(3600 * limits.hours))
+
+    def shard_s(count: int) -> float:
+        return divide(planned.costs, planned.searches, count, workers).longest_s
+
+    found = fit(shard_s, longest, workers=workers, timeout_s=int(3600 * limits.hours))
     return Feasible(limits, needed_mib(1), found)
 
 

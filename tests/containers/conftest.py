@@ -133,7 +133,7 @@ def built(engine: Engine, shared: Path, mode: str, *variables: str) -> str:
 
 @pytest.fixture(scope="session")
 def cpu_image(engine: Engine, shared: Path) -> str:
-    return built(engine, shared, "cpu")
+    return built(engine, shared, "cpu", "GPU=false")
 
 
 @pytest.fixture(scope="session")

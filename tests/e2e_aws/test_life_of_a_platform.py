@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from job.catalogue import DATASET_IDS
 from stacks.images import content_tag
 from tests.e2e_aws.emulator import Emulator
 from tests.stacks.fakes import put_image
@@ -22,8 +23,7 @@ from tests.stacks.synthesis import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
 STACK = "loan-default-prediction-dev"
-DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
-NAMES = {f"loan-default-prediction-{kind}{d.replace('_', '-')}" for kind in ("", "data-") for d in DATASETS}
+NAMES = {f"loan-default-prediction-{kind}{d.replace('_', '-')}" for kind in ("", "data-") for d in DATASET_IDS}
 
 
 @dataclass(frozen=True)
@@ -145,7 +145,7 @@ def check_mode(account: Account, *, gpu: bool, size: int, tag: str) -> None:
     definitions = account.definitions()
     assert set(definitions) == NAMES
     flags = ["--use-gpu"] if gpu else []
-    for dataset in DATASETS:
+    for dataset in DATASET_IDS:
         name = dataset.replace("_", "-")
         for kind, command in (
             ("data-", ["data", "process", "--force", *flags, dataset]),
@@ -153,7 +153,7 @@ def check_mode(account: Account, *, gpu: bool, size: int, tag: str) -> None:
         ):
             definition = definitions[f"loan-default-prediction-{kind}{name}"][-1]
             container = definition["containerProperties"]
-            assert container["command"] == command
+            assert container["command"][: len(command)] == command
             assert container["image"] == f"{account.outputs()['EcrRepoUrl']}:{tag}"
             requirements = {one["type"]: one["value"] for one in container["resourceRequirements"]}
             assert requirements.get("GPU") == ("1" if gpu else None)
@@ -319,6 +319,22 @@ def check_deploy(account: Account, docker: Path) -> None:
     assert account.tags() == {tag}
 
 
+def check_what_is_remembered(account: Account) -> None:
+    """Check that a platform stays in the GPU mode when nobody says so again, and that it can be told to forget."""
+    account.apply("CONTEXT=spotMaxVcpus=32 jobAttempts=5")
+    assert account.outputs()["UseGpu"] == "true"
+    assert account.environments()["SPOT"]["computeResources"]["maxvCpus"] == 32
+    assert "Number of stacks with differences: 0" in account.diff()
+    assert f"ldp:{content_tag('gpu')}" in account.make("docker-build", "DOCKER=echo")
+    account.apply("CONTEXT=spotMaxVcpus= jobAttempts=")
+    assert account.environments()["SPOT"]["computeResources"]["maxvCpus"] == 16
+    assert "Number of stacks with differences: 0" in account.diff()
+    # A bare deployment by the CDK remembers what it was given, and nothing else.
+    deploy = ("node_modules/.bin/cdk", "deploy", "--require-approval", "never", "--method=direct")
+    account.run(*deploy, "-c", "useGpu=true", "-c", f"imageTag={content_tag('gpu')}")
+    assert "Number of stacks with differences: 0" in account.diff()
+
+
 def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: Account, docker: Path) -> None:
     assert "there is no such stack; nothing to do" in account.make("unbootstrap", "YES=true")
     bootstrap(account)
@@ -350,6 +366,7 @@ def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: 
     revisions = {name: [found["revision"] for found in all_] for name, all_ in account.definitions().items()}
     assert revisions == {name: [1, 2, 3] for name in NAMES}, "jobs of an older revision can still be retried"
     assert "Number of stacks with differences: 0" in account.diff("GPU=true")
+    check_what_is_remembered(account)
 
     account.apply("GPU=false", "IMAGE_TAG=cpu-0123abcd")
     check_mode(account, gpu=False, size=50, tag="cpu-0123abcd")

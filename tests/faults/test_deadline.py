@@ -7,20 +7,23 @@ is what AWS Batch does: it ends an attempt at its time-out and then starts no ot
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from job.arrays import CPU
 from job.console import Console
 from job.errors import Interrupted, OutOfTime
-from job.planning.costs import item_costs
-from job.planning.deadline import LEAVE_EARLY_S, MOST_ATTEMPTS, SPARE_ATTEMPTS, dealt, fit, seconds_to_work
-from job.planning.items import items_of
+from job.planning.costs import ItemCost, item_costs
+from job.planning.deadline import LEAVE_EARLY_S, MOST_ATTEMPTS, MOST_SHARDS, SPARE_ATTEMPTS, fit, seconds_to_work
+from job.planning.division import divide
+from job.planning.items import Item, items_of
 from job.planning.searches import Searches
 from job.planning.spec import read_spec
 from job.running.news import FitMade, Made
@@ -42,16 +45,28 @@ class Size:
     features: int
 
 
-def lending_club() -> tuple[list[float], float]:
-    """Return what the work items of the spec `default` take on Lending Club at full size, and the longest fit."""
-    chosen = read_spec("default")
+def lending_club(spec_name: str) -> tuple[dict[Item, ItemCost], Searches, float]:
+    """Return the work items of a spec on Lending Club at full size, what they take, and the longest fit."""
+    chosen = read_spec(spec_name)
     searches = Searches(chosen)
     units = [unit for unit in chosen.units() if unit.dataset.startswith("lending_club")]
     assert units
     infos = {unit.dataset: Size(ROWS, FEATURES) for unit in units}
-    costs = item_costs(searches, items_of(units), infos).values()
-    longest = max(max(*part.fits, part.refit) for cost in costs for part in cost.units.values())
-    return [cost.cpu_seconds for cost in costs], longest
+    costs = item_costs(searches, items_of(units), infos)
+    longest = max(max(*part.fits, part.refit) for cost in costs.values() for part in cost.units.values())
+    return costs, searches, longest
+
+
+def dealt_whole(items_s: Sequence[float], workers: int) -> Callable[[int], float]:
+    """Return how long the longest of so many shards takes if items are dealt to workers one by one, none divided."""
+
+    def shard_s(count: int) -> float:
+        loads = [0.0] * (count * workers)
+        for item in sorted(items_s, reverse=True):
+            loads[loads.index(min(loads))] += item
+        return max(loads)
+
+    return shard_s
 
 
 class SlowPool:
@@ -131,7 +146,7 @@ WORK = UNITS * FOLDS * CANDIDATES
 def test_a_job_whose_work_takes_several_attempts_ends_complete() -> None:
     timeout, needed = 24 * 3600, 5.5
     fit_s = needed * seconds_to_work(timeout) / WORK
-    found = fit([fit_s * FOLDS * CANDIDATES] * UNITS, fit_s, workers=1, timeout_s=timeout)
+    found = fit(dealt_whole([fit_s * FOLDS * CANDIDATES] * UNITS, 1), fit_s, workers=1, timeout_s=timeout)
     assert found.slices is not None
     assert found.attempts is not None
     state, count = job(world(1), attempts=found.attempts, timeout_s=timeout, fit_s=fit_s)
@@ -152,22 +167,45 @@ def test_an_attempt_that_saves_nothing_new_fails_instead_of_being_retried_for_ev
     assert job(world(1), attempts=10, timeout_s=timeout, fit_s=2.0 * timeout) == ("FAILED with 1", 1)
 
 
-def test_lending_club_at_full_size_ends_complete_under_the_platforms_limits() -> None:
+@pytest.mark.parametrize(("spec_name", "cpu_hours", "attempts_needed"), [("thesis", 200, 2), ("default", 50, 1)])
+def test_lending_club_at_full_size_ends_complete_under_the_platforms_limits(
+    spec_name: str, cpu_hours: int, attempts_needed: int
+) -> None:
     """The plan says what it takes; a job with that many attempts, whose fits take as long in all, is simulated."""
-    items, longest = lending_club()
-    timeout = 24 * 3600
-    found = fit(items, longest, workers=4, timeout_s=timeout)
-    assert found.hours * 4 > 100, "or it is not the full size"
-    assert found.shards is not None
-    # One of its shards, as it is dealt out; each goes its own way.
-    share = max((sum(part) / 4 for part in dealt(items, found.shards)), default=0.0)
-    slices = fit([share], longest, workers=1, timeout_s=timeout).slices
+    costs, searches, longest = lending_club(spec_name)
+    timeout, workers = 24 * 3600, 4
+
+    def shard_s(count: int) -> float:
+        return divide(costs, searches, count, workers).longest_s
+
+    found = fit(shard_s, longest, workers=workers, timeout_s=timeout)
+    assert found.hours * workers > cpu_hours, "or it is not the full size"
+    share = shard_s(found.shards or 1)
+    slices = fit(lambda _: share, longest, workers=1, timeout_s=timeout).slices
     assert slices is not None
     attempts = slices + SPARE_ATTEMPTS
     assert attempts <= MOST_ATTEMPTS
     state, count = job(world(2), attempts=attempts, timeout_s=timeout, fit_s=share / WORK)
     assert state == "SUCCEEDED"
-    assert count <= slices + 1
+    assert attempts_needed <= count <= slices + 1
+
+
+def test_shards_divide_an_item_that_is_too_long_for_one() -> None:
+    """An item stays whole only where it need not be divided: its folds and candidates go to several shards."""
+    costs, searches, longest = lending_club("thesis")
+    item, cost = max(costs.items(), key=lambda one: one[1].cpu_seconds)
+    timeout = int(cost.cpu_seconds / 10)
+    assert longest < timeout - LEAVE_EARLY_S - 120, "or no attempt could make its longest fit"
+
+    def shard_s(count: int) -> float:
+        return divide({item: cost}, searches, count, 1).longest_s
+
+    found = fit(shard_s, longest, workers=1, timeout_s=timeout)
+    assert found.slices is not None
+    assert found.slices > MOST_ATTEMPTS - SPARE_ATTEMPTS
+    assert found.shards is not None
+    assert found.shards > 1
+    assert fit(dealt_whole([cost.cpu_seconds], 1), longest, workers=1, timeout_s=timeout).shards is None, "dealt whole"
 
 
 @pytest.mark.parametrize("hours", [1, 24, 120])
@@ -179,21 +217,28 @@ def test_an_attempt_leaves_ten_minutes_before_its_time_out(hours: int) -> None:
     assert hours * 3600 - LEAVE_EARLY_S <= took <= hours * 3600 - LEAVE_EARLY_S + 60
 
 
-def test_more_work_than_ten_attempts_do_is_divided() -> None:
+def test_more_work_than_ten_attempts_do_is_divided_into_no_more_shards_than_it_needs() -> None:
     day = 24 * 3600
-    found = fit([day / 10] * 400, 600.0, workers=4, timeout_s=day)
+    shard_s = dealt_whole([day / 10] * 400, 4)
+    found = fit(shard_s, 600.0, workers=4, timeout_s=day)
     assert (found.attempts, found.slices is not None and found.slices > 7) == (None, True)
     assert found.shards is not None
-    for part in dealt([day / 10] * 400, found.shards):
-        alone = fit(part, 600.0, workers=4, timeout_s=day)
-        assert alone.attempts is not None
-        assert alone.attempts <= MOST_ATTEMPTS
-    fewer = [fit(part, 600.0, workers=4, timeout_s=day) for part in dealt([day / 10] * 400, found.shards - 1)]
-    assert any(one.attempts is None for one in fewer), "no fewer would do"
+    alone = fit(lambda _: shard_s(found.shards or 1), 600.0, workers=4, timeout_s=day)
+    assert alone.attempts is not None
+    assert alone.attempts <= MOST_ATTEMPTS
+    fewer = fit(lambda _: shard_s((found.shards or 1) - 1), 600.0, workers=4, timeout_s=day)
+    assert fewer.attempts is None, "no fewer would do"
+
+
+@given(st.integers(2, MOST_SHARDS))
+def test_the_least_number_of_shards_is_found(least: int) -> None:
+    day = 24 * 3600
+    found = fit(lambda count: 1.0 if count >= least else 100.0 * day, 1.0, workers=1, timeout_s=day)
+    assert found.shards == least
 
 
 def test_what_no_number_of_attempts_can_do_is_said() -> None:
     day = 24 * 3600
-    assert fit([10.0], 2.0 * day, workers=4, timeout_s=day).slices is None, "one fit is longer than an attempt"
-    assert fit([10.0], 1.0, workers=0, timeout_s=day).slices is None, "no memory for one worker"
-    assert fit([100.0 * day], 10.0, workers=4, timeout_s=day).shards is None, "one item, which no shard divides"
+    assert fit(lambda _: 10.0, 2.0 * day, workers=4, timeout_s=day).slices is None, "one fit is longer than an attempt"
+    assert fit(lambda _: 10.0, 1.0, workers=0, timeout_s=day).slices is None, "no memory for one worker"
+    assert fit(lambda _: 100.0 * day, 10.0, workers=4, timeout_s=day).shards is None, "no number of shards is enough"

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -272,19 +273,42 @@ n_estimators = 10
 n_estimators = 10
 [models.mlp.grid]
 hidden_layer_sizes = [[10]]
+activation = "tanh"
 """
+AVX_512 = "X86_V4 AVX512_ICL AVX512_SPR"
+TWO_WAYS = "import numpy as np; print(np.exp(np.linspace(-5, 5, 100_000)).tobytes().hex())"
 
 
 def test_no_model_depends_on_whether_the_processor_has_avx_512(make_ldp: Callable[..., Ldp], tmp_path: Path) -> None:
-    """NumPy's own exp and log do; workers switch those loops off, whatever the environment says, as the images do."""
+    """NumPy's own exp and log do; workers switch those loops off, whatever they are told, as the images do."""
     found = {}
-    for name, features in (("as-it-is", ""), ("without", "X86_V4 AVX512_ICL AVX512_SPR")):
-        ldp = make_ldp(str(tmp_path / name), name, EVERY_MODEL)
-        code, said = ldp.run(*RUN, NPY_DISABLE_CPU_FEATURES=features)
+    for name, variables in (
+        ("as-it-is", {"NPY_DISABLE_CPU_FEATURES": "AVX512_SPR"}),
+        # The workers' own switch taken out: on what a processor without AVX-512 has, then on what this one has.
+        ("without", {"TEST_ALL_LOOPS": "1", "NPY_DISABLE_CPU_FEATURES": AVX_512}),
+        ("with-all-loops", {"TEST_ALL_LOOPS": "1", "NPY_DISABLE_CPU_FEATURES": ""}),
+    ):
+        ldp = make_ldp(str(tmp_path / name / "store"), name, EVERY_MODEL)
+        code, said = ldp.run(*RUN, **variables)
         assert code == 0, said
         found[name] = ldp.digests()
-    assert len(found["without"]) == 5, "one unit of each model"
+    assert len(found["as-it-is"]) == 5, "one unit of each model"
     assert found["as-it-is"] == found["without"]
+    assert found["as-it-is"] == found["with-all-loops"], "a digest moves: the protocol's version has to rise"
+
+
+def test_numpys_loops_are_two_ways_on_a_processor_with_avx_512() -> None:
+    """Otherwise the test above compares a thing with itself."""
+    if "avx512f" not in Path("/proc/cpuinfo").read_text(encoding="utf-8"):
+        pytest.skip("this processor has no AVX-512")
+
+    def exp(features: str) -> str:
+        environment = {**os.environ, "NPY_DISABLE_CPU_FEATURES": features}
+        return subprocess.run(
+            [sys.executable, "-c", TWO_WAYS], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert exp("") != exp(AVX_512)
 
 
 @pytest.mark.parametrize("small_disk", ["128k"], indirect=True)

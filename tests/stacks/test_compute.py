@@ -5,6 +5,7 @@ from __future__ import annotations
 import email
 from typing import Any
 
+import boto3
 import pytest
 
 from tests.stacks.synthesis import Synthesized, synthesize
@@ -226,3 +227,72 @@ def test_what_batch_may_replace_has_neither_a_name_nor_tags(either: Synthesized)
             # A changed tag would replace it.
             assert "Tags" not in properties
             assert "Tags" not in properties.get("ComputeResources", {})
+
+
+def schema_of(kind: str) -> dict[str, Any]:
+    """Return what CloudFormation says of a resource type, as cfn-lint keeps it."""
+    from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+
+    schema: dict[str, Any] = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", kind).schema
+    return schema
+
+
+CHANGES: tuple[dict[str, Any], ...] = (
+    {"useGpu": "true"},
+    {"spotMaxVcpus": 32, "onDemandMaxVcpus": 32},
+    {"cpuInstanceTypes": "m7a.xlarge,r6i.xlarge"},
+    {"rootVolumeSizeGb": 80, "sessionManager": "true"},
+    {"alertEmail": "a@example.com", "monthlyBudgetUsd": 9},
+    {"jobVcpus": 2, "dataJobMemoryMib": 7168, "jobAttempts": 5, "maxJobHours": 48},
+    {"datasets": "taiwan_credit,own"},
+    {"perDataset": {"lending_club": {"jobMemoryMib": 28672}}},
+    {"azCount": 2},
+)
+
+
+def test_type_and_tags_of_an_environment_are_among_what_cloudformation_would_replace_it_for() -> None:
+    create_only = set(schema_of("AWS::Batch::ComputeEnvironment")["createOnlyProperties"])
+    assert {"/properties/Type", "/properties/Tags", "/properties/ComputeEnvironmentName"} <= create_only
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=",".join)
+@pytest.mark.parametrize("kind", ["AWS::Batch::ComputeEnvironment", "AWS::Batch::JobQueue"])
+def test_no_change_of_values_replaces_an_environment_or_a_queue(
+    kind: str, change: dict[str, Any], cpu: Synthesized
+) -> None:
+    """An environment that is replaced ends its jobs and takes its queues along; its type and tags never change."""
+
+    def fixed(synthesized: Synthesized) -> dict[str, dict[str, Any]]:
+        paths = [path.removeprefix("/properties/").split("/") for path in schema_of(kind)["createOnlyProperties"]]
+        found: dict[str, dict[str, Any]] = {}
+        for name, properties in synthesized.of(kind).items():
+            found[name] = {}
+            for path in paths:
+                value: Any = properties
+                for part in path:
+                    value = value.get(part) if isinstance(value, dict) else None
+                found[name]["/".join(path)] = value
+        return found
+
+    assert fixed(synthesize(**change)) == fixed(cpu)
+    if kind == "AWS::Batch::ComputeEnvironment":
+        assert {(one["Type"], one["Tags"]) for one in fixed(cpu).values()} == {("MANAGED", None)}
+
+
+def test_an_update_is_over_before_cloudformation_gives_it_up(either: Synthesized) -> None:
+    handler = schema_of("AWS::Batch::ComputeEnvironment")["handlers"]["update"]
+    limit = handler.get("timeoutInMinutes", 120)  # the default of every handler
+    for environment in environments(either):
+        policy = environment["UpdatePolicy"]
+        assert policy == {"TerminateJobsOnUpdate": False, "JobExecutionTimeoutMinutes": 30}
+        assert policy["JobExecutionTimeoutMinutes"] <= limit / 2, "machines have to go and come, too"
+
+
+def test_the_order_of_types_is_a_strategy_that_batch_knows_and_changes_to(either: Synthesized) -> None:
+    shapes = boto3.client("batch", region_name="us-east-1").meta.service_model
+    for shape in ("CRAllocationStrategy", "CRUpdateAllocationStrategy"):
+        assert "BEST_FIT_PROGRESSIVE_ORDERED" in shapes.shape_for(shape).enum
+    strategies = {
+        one["ComputeResources"]["Type"]: one["ComputeResources"]["AllocationStrategy"] for one in environments(either)
+    }
+    assert strategies == {"EC2": "BEST_FIT_PROGRESSIVE_ORDERED", "SPOT": "SPOT_PRICE_CAPACITY_OPTIMIZED"}

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from moto.server import ThreadedMotoServer
 
 from stacks.errors import OperationRefused
 from stacks.images import ROOT, content_tag, inputs, main, require_committed
@@ -126,8 +127,9 @@ def test_a_file_that_was_deleted_and_is_still_committed_is_noticed(checkout: Pat
         require_committed("cpu", checkout)
 
 
-def test_make_deploy_begins_with_what_is_committed_unless_told(checkout: Path) -> None:
-    shutil.copy(ROOT / "Makefile", checkout)
+def test_make_deploy_changes_nothing_before_it_knows_that_all_is_committed_unless_told(checkout: Path) -> None:
+    for file in ("Makefile", "cdk.json"):
+        shutil.copy(ROOT / file, checkout)
     shutil.copytree(
         ROOT / "stacks", checkout / "stacks", ignore=shutil.ignore_patterns("__pycache__"), dirs_exist_ok=True
     )
@@ -135,22 +137,29 @@ def test_make_deploy_begins_with_what_is_committed_unless_told(checkout: Path) -
     git(checkout, "add", "--all")
     git(checkout, "commit", "--message", "all")
     (checkout / "job" / "new.py").touch()
-    environment = {n: value for n, value in os.environ.items() if n not in MAKE_VARIABLES and not n.startswith("AWS_")}
-    nobody = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/none", "AWS_SHARED_CREDENTIALS_FILE": "/none"}
+    kept = {n: value for n, value in os.environ.items() if n not in MAKE_VARIABLES and not n.startswith("AWS_")}
     # The environment of this checkout serves the copy too.
     installed = ("-o", f"{ROOT}/.venv/.infra", "-o", "node_modules/.installed", f"VENV={ROOT}/.venv")
-    command = ["make", "--no-print-directory", *installed, "deploy"]
+    command = ["make", "--no-print-directory", *installed, "deploy", "YES=true"]
     said = {}
-    for told in ("", "DIRTY=true"):
-        run = [*command, *told.split()]
-        done = subprocess.run(
-            run, cwd=checkout, env={**environment, **nobody}, capture_output=True, text=True, check=False
-        )
-        assert done.returncode
-        said[told] = done.stderr
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        keys = {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing"}
+        environment = {**kept, **keys, "AWS_ENDPOINT_URL": f"http://{host}:{port}", "AWS_CONFIG_FILE": "/none"}
+        for told in ("", "DIRTY=true"):
+            run = [*command, *told.split()]
+            done = subprocess.run(run, cwd=checkout, env=environment, capture_output=True, text=True, check=False)
+            assert done.returncode
+            said[told] = done.stdout + done.stderr
+    finally:
+        server.stop()
     assert "1 files differ from the commit, the first is job/new.py" in said[""]
-    assert "AWS refused" not in said[""]
-    assert "Unable to locate credentials" in said["DIRTY=true"], "the next that deploy does is to look for the stack"
+    assert "make[1]" not in said[""]
+    assert "make[1]" in said["DIRTY=true"], (
+        "then it goes on to make the stack, for which the copy has not what it needs"
+    )
 
 
 def test_the_command_prints_the_tag_of_the_mode_that_the_context_chooses(capsys: pytest.CaptureFixture[str]) -> None:

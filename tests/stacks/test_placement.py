@@ -76,16 +76,16 @@ def test_what_each_machine_makes_of_each_kind_of_job_is_said() -> None:
     assert notes == (
         (
             "A data job (2 vCPUs, 8192 MiB): m5.xlarge hosts 1 job (2 vCPUs idle, $0.192 a job-hour, "
-            "Spot about $0.073); c5.2xlarge hosts 1 job (6 vCPUs idle, $0.340 a job-hour, Spot about $0.143); "
-            "m5.2xlarge hosts 3 jobs (2 vCPUs idle, $0.128 a job-hour, Spot about $0.049); not c5.xlarge. "
-            "Prices: us-east-1, 2026-11."
+            "Spot about $0.063); c5.2xlarge hosts 1 job (6 vCPUs idle, $0.340 a job-hour, Spot about $0.151); "
+            "m5.2xlarge hosts 3 jobs (2 vCPUs idle, $0.128 a job-hour, Spot about $0.051); not c5.xlarge. "
+            "Prices: us-east-1, On-Demand of 2026-01-19, Spot of 2026-08-10."
         ),
         "With dataJobMemoryMib 7168 instead of 8192 two data jobs would share m5.xlarge, c5.2xlarge.",
         (
             "A training job (4 vCPUs, 14336 MiB): m5.xlarge hosts 1 job (0 vCPUs idle, $0.192 a job-hour, Spot about "
-            "$0.073); c5.2xlarge hosts 1 job (4 vCPUs idle, $0.340 a job-hour, Spot about $0.143); "
-            "m5.2xlarge hosts 2 jobs (0 vCPUs idle, $0.192 a job-hour, Spot about $0.073); not c5.xlarge. "
-            "Prices: us-east-1, 2026-11."
+            "$0.063); c5.2xlarge hosts 1 job (4 vCPUs idle, $0.340 a job-hour, Spot about $0.151); "
+            "m5.2xlarge hosts 2 jobs (0 vCPUs idle, $0.192 a job-hour, Spot about $0.076); not c5.xlarge. "
+            "Prices: us-east-1, On-Demand of 2026-01-19, Spot of 2026-08-10."
         ),
     )
     assert warnings == ()

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from job.catalogue import DATASET_IDS
 from stacks.errors import SettingsInvalid
 from stacks.parsers import VALUES
 from stacks.settings import ExistingVpc, PlatformSettings
@@ -32,7 +33,8 @@ def test_the_defaults_are_those_of_the_published_platform_but_for_the_memory_of_
     assert (settings.job_vcpus, settings.job_memory_mib) == (4, 14336)
     assert (settings.data_job_vcpus, settings.data_job_memory_mib) == (2, 8192)
     assert settings.root_volume_size_gb is None
-    assert settings.datasets == ("taiwan_credit", "corporate_credit_rating", "lending_club")
+    assert settings.datasets == DATASET_IDS
+    assert settings.datasets[:3] == ("taiwan_credit", "corporate_credit_rating", "lending_club")
     assert (settings.job_attempts, settings.az_count) == (3, 3)
 
 
@@ -251,4 +253,4 @@ def test_names_of_two_environments_and_of_two_projects_never_meet() -> None:
                     owner = (project, environment)
                     if project == "loans-lab" or dataset != "lab_taiwan_credit":
                         assert names.setdefault(name, owner) == owner, name
-    assert len(names) == 2 * 3 * 2 * 3 + 3 * 2
+    assert len(names) == 2 * 3 * 2 * len(DATASET_IDS) + 3 * 2

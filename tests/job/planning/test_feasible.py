@@ -26,7 +26,7 @@ def planned() -> Plan:
 def test_a_job_that_does_it_in_one_attempt_asks_for_three_more(planned: Plan) -> None:
     found = feasible(planned, Limits(4, 14336, 24))
     assert (found.fit.workers, found.fit.slices, found.fit.attempts, found.fit.shards) == (4, 1, 4, 1)
-    assert "does it in 1 attempts" in found.sentence()
+    assert "does it in 1 attempt" in found.sentence()
     assert found.as_json()["attempts"] == 4
 
 

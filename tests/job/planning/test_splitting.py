@@ -10,7 +10,7 @@ from job.executions.provenance import provenance
 from job.planning.costs import item_costs
 from job.planning.items import items_of
 from job.planning.searches import Searches
-from job.planning.shards import Shard, deal
+from job.planning.shards import Shard, deal, parts_of
 from job.planning.spec import Spec, parse_spec, read_spec, spec_from_mapping
 from job.training.blocks import ByGroup, ByRow, ByTime
 
@@ -107,12 +107,15 @@ class Shape:
 def test_later_origins_learn_from_more_and_cost_more_and_shards_know_it() -> None:
     made = spec()
     infos = dict.fromkeys(made.datasets, Shape())
-    costs = item_costs(Searches(made), items_of(made.units()), infos)
+    searches = Searches(made)
+    costs = item_costs(searches, items_of(made.units()), infos)
     by_origin = {i[0].seed: c.cpu_seconds for i, c in costs.items() if i[0].dataset == "lending_club_matured"}
     assert by_origin[1] < by_origin[2] < by_origin[3]
-    dealt = [deal(costs, lambda item: costs[item].cpu_seconds, Shard(i, 3)) for i in (1, 2, 3)]
-    assert sorted(item for part in dealt for item in part) == sorted(costs)
-    loads = [sum(costs[item].cpu_seconds for item in part) for part in dealt]
+    parts = parts_of(costs, searches, 3)
+    dealt = [deal(costs, searches, Shard(i, 3)) for i in (1, 2, 3)]
+    assert {part for shard in dealt for part in shard} == set(parts)
+    assert {part.item for part in parts} == set(costs)
+    loads = [sum(parts[part] for part in shard) for shard in dealt]
     assert max(loads) < 1.5 * min(loads)
 
 
