@@ -8,6 +8,7 @@ from job.store.keys import (
     EXECUTIONS,
     attempts_prefix,
     binding_key,
+    data_attempts_prefix,
     failure_key,
     failures_prefix,
     features_key,
@@ -19,6 +20,7 @@ from job.store.keys import (
     result_key,
     results_prefix,
     sample_key,
+    spec_key,
     target_key,
 )
 from job.store.store import ObjectInfo, Store
@@ -29,6 +31,7 @@ __all__ = [
     "Store",
     "attempts_prefix",
     "binding_key",
+    "data_attempts_prefix",
     "failure_key",
     "failures_prefix",
     "features_key",
@@ -40,5 +43,6 @@ __all__ = [
     "result_key",
     "results_prefix",
     "sample_key",
+    "spec_key",
     "target_key",
 ]
