@@ -6,6 +6,7 @@ import typer
 
 from job.cli.cloud_context import PlatformOption, RegionOption, open_cloud
 from job.cli.cloud_submit import submit
+from job.cli.cloud_watch import cancel, logs, status
 from job.cli.context import JsonOption, print_json
 
 _WHAT = "Work with the platform on AWS: submit jobs, watch them, fetch what they made, see what it costs."
@@ -52,4 +53,5 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     )
 
 
-app.command()(submit)
+for _command in (submit, status, logs, cancel):
+    app.command()(_command)
