@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from job.cli.cloud_context import PlatformOption, RegionOption, open_cloud
+from job.cli.cloud_results import pull, upload
 from job.cli.cloud_submit import submit
 from job.cli.cloud_watch import cancel, logs, status
 from job.cli.context import JsonOption, print_json
@@ -53,5 +54,5 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     )
 
 
-for _command in (submit, status, logs, cancel):
+for _command in (upload, submit, status, logs, cancel, pull):
     app.command()(_command)

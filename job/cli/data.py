@@ -63,9 +63,10 @@ def process(
     """Turn raw files into cleaned tables and features."""
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
+    from job.running.whereabouts import recorded
 
     context, _ = begin(use_gpu)
-    with ending_on_notice(context.console):
+    with ending_on_notice(context.console), recorded(context.store, dataset, context.console):
         if dataset is None:
             process_present(context.store, context.console, force=force)
         else:

@@ -7,13 +7,10 @@ import secrets
 from dataclasses import dataclass
 from datetime import date
 
-from job.errors import UsageError, shown
-
 KINDS = ("data", "training")
 _SUBMISSION = r"[0-9a-f]{12}"
 _JOB = re.compile(rf"(?P<dataset>[A-Za-z0-9_-]+)-(?P<kind>{'|'.join(KINDS)})-(?P<submission>{_SUBMISSION})")
 _EXECUTION = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9]{{8}}-(?P<submission>{_SUBMISSION})")
-_GIVEN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -66,22 +63,6 @@ def submission_of(text: str) -> str | None:
         return text
     match = _EXECUTION.fullmatch(text) or _JOB.fullmatch(text)
     return None if match is None else match["submission"]
-
-
-def checked_execution(given: str) -> str:
-    """Return an execution's id that somebody gave.
-
-    Raises
-    ------
-    UsageError
-        Where it cannot be one.
-    """
-    if not _GIVEN.fullmatch(given):
-        raise UsageError(
-            f"{shown(given)} cannot be the id of an execution",
-            "Use letters, digits, '.', '_' and '-', at most 100, beginning with a letter or a digit.",
-        )
-    return given
 
 
 def tags(platform: str, name: JobName) -> dict[str, str]:

@@ -16,7 +16,7 @@ from job.cloud.checks import (
     workload_troubles,
 )
 from job.cloud.definitions import JobDefinition, active_definitions, definition_for, image_in_use, is_pushed
-from job.cloud.names import checked_execution, execution_id, new_submission
+from job.cloud.names import execution_id, new_submission
 from job.cloud.platform import Platform
 from job.cloud.prices import find_prices
 from job.cloud.queues import ON_DEMAND, SPOT, Queue, find_queues
@@ -26,6 +26,7 @@ from job.cloud.session import Aws
 from job.cloud.submission import Asked, JobRequest, chosen_datasets, requests
 from job.cloud.workload import Estimate, Workload, estimate, workload
 from job.errors import SubmissionRefused
+from job.executions.executions import check_id
 from job.planning.spec import Spec, read_spec, shipped_specs
 from job.planning.stored_specs import store_spec, stored_text
 from job.store import Store, features_key, raw_keys, target_key
@@ -154,7 +155,7 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
     asked = Asked(
         datasets,
         "" if own is not None else wanted.spec,
-        checked_execution(wanted.execution) if wanted.execution else execution_id(spec.name, _today(), submission),
+        check_id(wanted.execution) if wanted.execution else execution_id(spec.name, _today(), submission),
         submission,
         wanted.data,
         wanted.training,

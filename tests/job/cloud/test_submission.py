@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from job.cloud.checks import image_troubles, queue_troubles, quota_troubles, refuse
 from job.cloud.definitions import Image, JobDefinition
-from job.cloud.names import JobName, checked_execution, execution_id, new_submission, submission_of
+from job.cloud.names import JobName, execution_id, new_submission, submission_of
 from job.cloud.queues import Environment, Queue
 from job.cloud.quotas import Quota
 from job.cloud.submission import Asked, chosen_datasets, parse_shards, requests
 from job.errors import DatasetNotFound, SubmissionRefused, UsageError
+from job.executions.executions import check_id
 
 SUBMISSION = "0123456789ab"
 EXECUTION = f"quick-20261125-{SUBMISSION}"
@@ -113,7 +114,7 @@ def test_the_submission_is_read_back_from_whatever_carries_it(dataset: str, kind
     assert JobName.parse(str(name)) == name
     assert re.fullmatch(r"[a-zA-Z0-9_-]{1,128}", str(name)), "what Batch takes as a name"
     execution = execution_id(spec, date(2026, 11, 25), submission)
-    assert checked_execution(execution) == execution
+    assert check_id(execution) == execution
     assert {submission_of(text) for text in (submission, str(name), execution)} == {submission}
 
 
