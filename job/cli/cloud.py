@@ -5,9 +5,9 @@ from __future__ import annotations
 import typer
 
 from job.cli.cloud_context import PlatformOption, RegionOption, open_cloud
-from job.cli.cloud_results import pull, upload
+from job.cli.cloud_results import cost, pull, upload
 from job.cli.cloud_submit import submit
-from job.cli.cloud_watch import cancel, logs, status
+from job.cli.cloud_watch import cancel, logs, resume, status
 from job.cli.context import JsonOption, print_json
 
 _WHAT = "Work with the platform on AWS: submit jobs, watch them, fetch what they made, see what it costs."
@@ -54,5 +54,5 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     )
 
 
-for _command in (upload, submit, status, logs, cancel, pull):
+for _command in (upload, submit, status, logs, cancel, resume, pull, cost):
     app.command()(_command)

@@ -1,4 +1,4 @@
-"""``ldp cloud upload`` and ``pull``: files on their way to the platform, and back."""
+"""``ldp cloud upload``, ``pull`` and ``cost``: files on their way to the platform and back, and what it all cost."""
 
 from __future__ import annotations
 
@@ -100,3 +100,54 @@ def pull(
         )
     if found.damaged:
         raise typer.Exit(EXIT_FAILED)
+
+
+def cost(
+    execution: Annotated[
+        str | None, typer.Argument(metavar="[EXECUTION]", help="Which; the latest in the bucket if left out.")
+    ] = None,
+    platform: PlatformOption = None,
+    region: RegionOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Say what an execution has cost, about: Spot against On-Demand, and what interruptions wasted."""
+    from job.cli.tables import print_line, print_table
+    from job.cloud.costing import execution_cost
+    from job.executions.status import choose_execution
+    from job.progress import duration
+
+    cloud = open_cloud(platform, region)
+    bucket = cloud.bucket()
+    chosen = choose_execution(bucket, execution, None, cloud.console)
+    found = execution_cost(cloud.aws, cloud.platform, bucket, cloud.local(), chosen)
+    if json:
+        print_json(found.as_json())
+        return
+    print_table(
+        f"{chosen.id}: about ${found.usd:,.2f}, {found.hours:.2f} h on {found.instances} instances",
+        [
+            ("dataset", False), ("kind", False), ("shard", False), ("instance", False), ("of it", True),
+            ("time", True), ("USD, about", True), ("end", False),
+        ],
+        [
+            (
+                one.datasets,
+                one.kind,
+                one.shard,
+                None if one.machine is None else f"{one.machine} {one.life_cycle}",
+                f"{one.share:.0%}",
+                duration(one.seconds),
+                None if one.usd is None else f"{one.usd:,.4f}",
+                one.end,
+            )
+            for one in found.attempts
+        ],
+    )  # fmt: skip
+    print_line(
+        f"On-Demand it would have been ${found.on_demand_usd:,.2f}: saved ${found.saved_usd:,.2f}; at most "
+        f"${found.wasted_usd:,.2f} went into attempts that were killed; ${found.overhead_usd:,.2f} for boots"
+    )
+    if found.unknown:
+        print_line(f"{found.unknown} attempts ran elsewhere than on EC2, or at unknown prices: not in the sums")
+    for note in found.notes:
+        print_line(f"note: {note}")

@@ -1,4 +1,4 @@
-"""``ldp cloud status``, ``logs``, ``cancel``: jobs on AWS Batch."""
+"""``ldp cloud status``, ``logs``, ``cancel``, ``resume``: jobs on AWS Batch."""
 
 from __future__ import annotations
 
@@ -166,3 +166,31 @@ def cancel(
         return
     said = f"ended {', '.join(job.name for job in ended)}" if ended else "nothing runs or waits"
     cloud.console.info("cancelled", said, jobs=[job.id for job in ended])
+
+
+def resume(
+    execution: Annotated[str, typer.Argument(metavar="EXECUTION", help="Which.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what is left; submit nothing.")] = False,
+    platform: PlatformOption = None,
+    region: RegionOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Submit what is left of an execution again, in the shards into which it was divided."""
+    from job.cli.tables import print_table
+    from job.cloud.resuming import prepare_resume, submit_resume
+
+    cloud = open_cloud(platform, region)
+    prepared = prepare_resume(cloud.aws, cloud.platform, cloud.bucket(), execution, now=datetime.now(UTC))
+    ids = [] if dry_run else submit_resume(cloud.aws, prepared, lambda words: cloud.console.warning("resume", words))
+    if json:
+        left = [{"dataset": one.dataset, "shard": one.shard, "lost": one.lost} for one in prepared.left]
+        jobs = [{"name": str(one.name), "queue": one.queue, "shards": one.shards} for one in prepared.requests]
+        print_json({"execution": execution, "left": left, "jobs": jobs, "ids": ids})
+        return
+    print_table(
+        f"{execution}: {prepared.sentence()}",
+        [("dataset", False), ("shard", False), ("lost before", True), ("on", False)],
+        [(one.dataset, one.shard, one.lost, "On-Demand" if one.on_demand else "Spot first") for one in prepared.left],
+    )
+    if ids:
+        cloud.console.info("resumed", f"submitted {len(ids)} jobs; `ldp cloud status {execution}` shows them", jobs=ids)

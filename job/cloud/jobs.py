@@ -174,6 +174,9 @@ def _is_meant(summary: Mapping[str, Any], what: str | None) -> bool:
         return True
     if label is None:
         return False
+    named = JobName.parse(_without_shard(what))
+    if named is not None:
+        return named == label
     submission = submission_of(what)
     return label.dataset == what or (submission is not None and submission == label.submission)
 

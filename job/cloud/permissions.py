@@ -50,6 +50,6 @@ def remedy_of_denied(operation: str) -> str:
         return f"These credentials may not call {operation}: ask for that permission, or use others."
     action, statement = ACTIONS[operation]
     return (
-        f"These credentials may not {action}: ask for that permission, or for the platform's operator policy (output "
-        f"OperatorPolicyArn, statement {statement})."
+        f"These credentials are not allowed {action}: ask for that permission, or for the platform's operator policy "
+        f"(output OperatorPolicyArn, statement {statement})."
     )

@@ -68,7 +68,7 @@ class Sender:
                 ) from error
             found.append(job)
             self.ids[request.name] = job
-        self._end_duplicates()
+        self._end_duplicates(set(found))
         return found
 
     def _one(self, arguments: dict[str, Any]) -> str:
@@ -116,8 +116,7 @@ class Sender:
             found = [job for page in pages for job in page["jobSummaryList"]]
         return sorted(found, key=lambda job: (job["createdAt"], job["jobId"]))
 
-    def _end_duplicates(self) -> None:
-        kept = set(self.ids.values())
+    def _end_duplicates(self, kept: set[str]) -> None:
         for arguments in {one["jobName"]: one for one in self.doubtful}.values():
             for job in self._named(arguments):
                 if job["jobId"] not in kept and job["status"] not in {"SUCCEEDED", "FAILED"}:

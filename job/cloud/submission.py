@@ -148,11 +148,15 @@ def requests(
 
 
 def training_command(
-    definition: JobDefinition, dataset: str, spec: str, execution: str, shard: str | None = None
+    definition: JobDefinition, dataset: str, spec: str | None, execution: str, shard: str | None = None
 ) -> tuple[str, ...]:
-    """Return the whole command of a training job: an override replaces the definition's, its ``--use-gpu`` too."""
+    """Return the whole command of a training job: an override replaces the definition's, its ``--use-gpu`` too.
+
+    Without a spec it is that of the execution's manifest, which has to be there.
+    """
     flags = [USE_GPU] if USE_GPU in definition.command else []
-    command = ["experiment", "run", *flags, "--only-dataset", dataset, "--spec", spec, "--execution-id", execution]
+    said = [] if spec is None else ["--spec", spec]
+    command = ["experiment", "run", *flags, "--only-dataset", dataset, *said, "--execution-id", execution]
     return tuple(command if shard is None else [*command, "--shard", shard])
 
 

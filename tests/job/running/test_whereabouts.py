@@ -24,7 +24,7 @@ TOLD = {
 LIMITS: dict[str, object] = {"CPU": 4096, "Memory": 14336}
 
 
-class _Metadata(BaseHTTPRequestHandler):
+class InstanceMetadata(BaseHTTPRequestHandler):
     def do_PUT(self) -> None:
         self._answer("token")
 
@@ -45,7 +45,7 @@ class _Metadata(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def instance(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with serve(_Metadata) as address:
+    with serve(InstanceMetadata) as address:
         monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", address)
         monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", f"{address}/ecs")
         monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
