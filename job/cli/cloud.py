@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from job.cli.cloud_context import PlatformOption, RegionOption, open_cloud
+from job.cli.cloud_plan import plan
 from job.cli.cloud_results import cost, pull, upload
 from job.cli.cloud_submit import submit
 from job.cli.cloud_watch import cancel, logs, resume, status
@@ -54,5 +55,5 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     )
 
 
-for _command in (upload, submit, status, logs, cancel, resume, pull, cost):
+for _command in (plan, upload, submit, status, logs, cancel, resume, pull, cost):
     app.command()(_command)
