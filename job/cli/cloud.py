@@ -55,5 +55,17 @@ def image(platform: PlatformOption = None, region: RegionOption = None, json: Js
     )
 
 
+@app.command()
+def outputs(platform: PlatformOption = None, region: RegionOption = None, json: JsonOption = False) -> None:
+    """Show the outputs of the stack."""
+    from job.cli.tables import print_table
+
+    found = open_cloud(platform, region).platform
+    if json:
+        print_json(dict(sorted(found.outputs.items())))
+        return
+    print_table(f"{found.name}: {found.status}", [("output", False), ("value", False)], sorted(found.outputs.items()))
+
+
 for _command in (plan, upload, submit, status, logs, cancel, resume, pull, cost):
     app.command()(_command)

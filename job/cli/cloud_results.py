@@ -147,6 +147,8 @@ def cost(
         f"On-Demand it would have been ${found.on_demand_usd:,.2f}: saved ${found.saved_usd:,.2f}; at most "
         f"${found.wasted_usd:,.2f} went into attempts that were killed; ${found.overhead_usd:,.2f} for boots"
     )
+    if found.predicted_usd is not None:
+        print_line(f"when it was submitted, ${found.predicted_usd:,.2f} were expected")
     if found.unknown:
         print_line(f"{found.unknown} attempts ran elsewhere than on EC2, or at unknown prices: not in the sums")
     for note in found.notes:

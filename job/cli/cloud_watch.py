@@ -61,7 +61,7 @@ def _show(found: CloudStatus, cloud: CloudContext) -> None:
         f"{cloud.platform.name}: {executions}",
         [
             ("job", False), ("state", False), ("units", True), ("left, about", True), ("attempts", True),
-            ("lost", True), ("what", False),
+            ("lost", True), ("USD, about", True), ("what", False),
         ],
         [
             (
@@ -71,6 +71,7 @@ def _show(found: CloudStatus, cloud: CloudContext) -> None:
                 None if row.eta_s is None else duration(row.eta_s),
                 row.attempts,
                 row.lost,
+                None if row.usd is None else f"{row.usd:,.2f}",
                 row.words,
             )
             for row in found.rows

@@ -8,19 +8,20 @@ booting and standing idle, and the hour's part of its volume and its address. It
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
+from job import bounds
 from job.cloud.prices import ADDRESS_USD, BOOT_SECONDS, VOLUME_USD, Prices, share_of
 from job.cloud.queues import ON_DEMAND, SPOT
 from job.executions.attempts import Attempt, running_attempts
 from job.machines import parse_machine
-from job.records import Malformed, read_object
-from job.store import Store, report_key
+from job.records import number, read_object
+from job.store import Store, report_key, submission_key
 
-PRICES_BYTES = 10_000_000
 FROZEN = "cost.json"
 
 
@@ -88,6 +89,8 @@ class Cost:
     unknown : int
         Attempts of which the instance or the price is not known; they are not in the sums.
     notes : list of str
+    predicted_usd : float or None
+        What was expected when it was submitted, where that could be said.
     """
 
     execution: str
@@ -100,6 +103,7 @@ class Cost:
     hours: float
     unknown: int
     notes: list[str]
+    predicted_usd: float | None = None
 
     @property
     def saved_usd(self) -> float:
@@ -127,12 +131,12 @@ class FrozenPrices:
     def read(cls, store: Store, execution: str) -> FrozenPrices:
         """Read what an earlier reckoning left; nothing, where it cannot be read."""
         try:
-            found = read_object(store.get(report_key(execution, FROZEN), PRICES_BYTES) or b"{}")
+            found = read_object(store.get(report_key(execution, FROZEN), bounds.OBJECT_BYTES) or b"{}")
             prices = found.get("prices", {}).items()
             return cls(
                 {name: (float(one["usd"]), float(one["on_demand_usd"]), str(one["source"])) for name, one in prices}
             )
-        except (Malformed, KeyError, TypeError, ValueError, AttributeError):
+        except (KeyError, TypeError, ValueError, AttributeError):
             return cls({})
 
 
@@ -145,6 +149,15 @@ def freeze(store: Store, cost: Cost) -> None:
     }
     found = {**cost.as_json(), "prices": prices}
     store.put(report_key(cost.execution, FROZEN), (json.dumps(found, indent=2, sort_keys=True) + "\n").encode())
+
+
+def predicted_usd(store: Store, execution: str) -> float | None:
+    """Return what an execution was expected to cost when it was submitted; None where nothing was said."""
+    try:
+        found = read_object(store.get(submission_key(execution), bounds.OBJECT_BYTES) or b"")
+        return number(found, "estimated_usd", 0, math.inf)
+    except ValueError:
+        return None
 
 
 def types_of(attempts: Iterable[Attempt]) -> set[str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
-from job.cloud.cost import Cost, FrozenPrices, freeze, reckon, types_of
+from job.cloud.cost import Cost, FrozenPrices, freeze, predicted_usd, reckon, types_of
 from job.cloud.definitions import active_definitions
 from job.cloud.platform import Platform
 from job.cloud.prices import find_prices
@@ -35,6 +36,7 @@ def execution_cost(aws: Aws, platform: Platform, bucket: Store, local: Store, ex
         definitions = ()
     reserved = {(one.dataset, one.kind): (one.vcpus, one.memory_mib) for one in definitions}
     found = reckon(execution.id, training, data, prices, frozen, reserved, datetime.now(UTC))
+    found = replace(found, predicted_usd=predicted_usd(bucket, execution.id))
     freeze(local, found)
     return found
 

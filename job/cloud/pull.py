@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from job import bounds
 from job.cloud.transfers import is_fetched, is_sound, prefixes_of
-from job.errors import ExecutionMismatch, ResultInvalid
+from job.errors import ExecutionMismatch, ObjectTooLarge, ResultInvalid
 from job.executions.executions import check_id, load_execution
 from job.executions.results import decode
 from job.store import ObjectInfo, Store, manifest_key, results_prefix
@@ -28,7 +28,7 @@ class Pulled:
     megabytes : float
         That were fetched.
     damaged : list of str
-        Keys of results that are damaged in the bucket; they are not written.
+        Keys of results that are damaged in the bucket, or of objects out of all proportion; they are not written.
     refused : list of str
         Keys that name no file below the execution's folder; they are not written.
     """
@@ -98,14 +98,14 @@ def _one(bucket: Store, local: Store, execution: str, info: ObjectInfo) -> tuple
     is_result = info.key.startswith(results_prefix(execution))
     if _is_here(local, info, is_result=is_result):
         return info.key, 0
-    data = bucket.get(info.key, bounds.OBJECT_BYTES)
-    if data is None:  # it was deleted since it was listed
-        return info.key, 0
-    if is_result:
-        try:
+    try:
+        data = bucket.get(info.key, bounds.RESULT_BYTES if is_result else bounds.OBJECT_BYTES)
+        if data is None:  # it was deleted since it was listed
+            return info.key, 0
+        if is_result:
             decode(data, bucket.where(info.key))
-        except ResultInvalid:
-            return info.key, None
+    except (ResultInvalid, ObjectTooLarge):
+        return info.key, None
     local.put(info.key, data)
     return info.key, max(len(data), 1)
 
@@ -115,7 +115,7 @@ def _is_here(local: Store, info: ObjectInfo, *, is_result: bool) -> bool:
     if standing is None or standing.size != info.size or not is_result:
         return False
     try:
-        decode(local.get(info.key, bounds.OBJECT_BYTES) or b"", local.where(info.key))
-    except ResultInvalid:
+        decode(local.get(info.key, bounds.RESULT_BYTES) or b"", local.where(info.key))
+    except (ResultInvalid, ObjectTooLarge):
         return False
     return True

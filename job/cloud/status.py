@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from job.cloud.cost import FrozenPrices, reckon
 from job.cloud.endings import LOST, ending
 from job.cloud.jobs import Job, children, describe, require_jobs
 from job.cloud.platform import Platform
+from job.cloud.prices import Prices
 from job.cloud.queues import find_queues
 from job.cloud.quotas import find_quota
 from job.cloud.session import Aws
@@ -43,6 +45,9 @@ class Row:
     eta_s : float or None
         Seconds that its execution still takes, about.
     execution : str or None
+    usd : float or None
+        What the training of its dataset has cost so far, about, at the prices of the table; `ldp cloud cost` asks for
+        today's. None where no attempt says on which instance it ran.
     """
 
     job: str
@@ -59,6 +64,7 @@ class Row:
     total: int | None
     eta_s: float | None
     execution: str | None
+    usd: float | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -118,11 +124,13 @@ def cloud_status(
     missing = {one for job in jobs if not job.ended for one in job.after} - set(known)
     known |= {job.id: job for job in describe(batch, sorted(missing))}
     situations = _situations(aws, platform, jobs, now, notes)
-    progress = _progress(store, {job.execution for job in jobs if job.execution is not None})
+    executions = {job.execution for job in jobs if job.execution is not None}
+    progress, spent = _progress(store, executions), _spent(store, executions, now)
     rows = []
     for job in sorted(jobs, key=lambda one: (one.created, one.name)):
         some = children(batch, job) if shards and job.size > 1 else []
-        rows.append(_row(job, situations[job.queue], known, progress))
+        row = _row(job, situations[job.queue], known, progress)
+        rows.append(replace(row, usd=spent.get((row.execution, row.dataset))))
         rows += [_row(child, situations[job.queue], known, progress, parent=job) for child in some]
     return CloudStatus(rows, notes)
 
@@ -156,6 +164,17 @@ def _progress(store: Store, executions: set[str]) -> dict[str, ExecutionStatus]:
             found[name] = execution_status(store, load_execution(store, name))
         except (ExecutionNotFound, ExecutionMismatch):  # it has not begun, or says nothing
             continue
+    return found
+
+
+def _spent(store: Store, executions: set[str], now: datetime) -> dict[tuple[str | None, str], float]:
+    """Return what executions have cost so far, by execution and dataset."""
+    found: dict[tuple[str | None, str], float] = {}
+    for name in executions:
+        cost = reckon(name, read_attempts(store, name), (), Prices({}), FrozenPrices({}), {}, now)
+        for one in cost.attempts:
+            if one.usd is not None:
+                found[name, one.datasets] = found.get((name, one.datasets), 0.0) + one.usd
     return found
 
 

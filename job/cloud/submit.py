@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -29,7 +31,7 @@ from job.errors import SubmissionRefused
 from job.executions.executions import check_id
 from job.planning.spec import Spec, read_spec, shipped_specs
 from job.planning.stored_specs import store_spec, stored_text
-from job.store import Store, features_key, raw_keys, target_key
+from job.store import Store, features_key, raw_keys, submission_key, target_key
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,7 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
 
 
 def submit(aws: Aws, store: Store, prepared: Prepared, say: Callable[[str], None]) -> list[str]:
-    """Store the spec, where it is the user's own, send the jobs, and return their ids.
+    """Store the spec, where it is the user's own, send the jobs, leave what is expected of them, and return their ids.
 
     Raises
     ------
@@ -181,7 +183,10 @@ def submit(aws: Aws, store: Store, prepared: Prepared, say: Callable[[str], None
     """
     if prepared.spec_bytes is not None:
         store_spec(store, prepared.spec_bytes)
-    return Sender(aws.client_once("batch"), aws.client("batch"), say).send(prepared.requests)
+    ids = Sender(aws.client_once("batch"), aws.client("batch"), say).send(prepared.requests)
+    if prepared.asked.training:
+        store.put(submission_key(prepared.asked.execution), json.dumps(prepared.as_json()).encode())
+    return ids
 
 
 def check_cost(prepared: Prepared, most_usd: float) -> None:
@@ -204,8 +209,6 @@ def _today() -> Any:
 
 
 def _digest(data: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(data).hexdigest()
 
 

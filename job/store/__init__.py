@@ -21,6 +21,7 @@ from job.store.keys import (
     results_prefix,
     sample_key,
     spec_key,
+    submission_key,
     target_key,
 )
 from job.store.store import ObjectInfo, Store
@@ -44,5 +45,6 @@ __all__ = [
     "results_prefix",
     "sample_key",
     "spec_key",
+    "submission_key",
     "target_key",
 ]

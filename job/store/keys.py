@@ -35,6 +35,11 @@ def spec_key(digest: str) -> str:
     return f"specs/{digest}.toml"
 
 
+def submission_key(execution: str) -> str:
+    """Return the key of what was expected of an execution when it was submitted."""
+    return f"specs/submissions/{execution}.json"
+
+
 def data_attempts_prefix() -> str:
     """Return the prefix of the records of data jobs."""
     return "data/attempts/"

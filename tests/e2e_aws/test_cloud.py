@@ -174,6 +174,7 @@ def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_lo
     sharded = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--skip-data", "--shards", "4", "--json")
     assert [one["shards"] for one in sharded["jobs"]] == [4]
     assert sharded["estimates"][DATASET]["usd"] > 0
+    assert sharded["estimated_usd"] == sharded["estimates"][DATASET]["usd"]
     first, *others = account.batch.ready()
     assert len(others) == 3
     account.batch.run(first, ends="term")
@@ -182,6 +183,7 @@ def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_lo
     rows = states(ldp, sharded["execution"], "--shards")
     assert len(rows) == 5
     assert {state for state, _ in rows.values()} == {"SUCCEEDED"}
+    assert ldp("cloud", "cost", sharded["execution"], "--json")["predicted_usd"] == sharded["estimated_usd"]
     ldp("cloud", "pull", sharded["execution"])
     assert ldp("analyze", "summary", sharded["execution"], "--json") == ldp("analyze", "summary", "local", "--json")
 
@@ -234,6 +236,8 @@ def test_what_was_cancelled_is_resumed_in_its_shards_and_what_it_cost_is_told(
     assert sorted(one["end"] for one in cost["attempts"]) == ["complete"] * 4 + ["killed"] * 2
     assert 0 < cost["wasted_usd"] < cost["usd"] < cost["on_demand_usd"]
     assert ldp("cloud", "cost", execution, "--json")["usd"] == cost["usd"]
+    (spent,) = {one["usd"] for one in ldp("cloud", "status", execution, "--json")["jobs"] if one["usd"]}
+    assert spent > 0
     assert Path("reports", execution, "cost.json").is_file()
     assert calls <= set(ACTIONS), calls - set(ACTIONS)
 
@@ -255,6 +259,26 @@ def test_what_cannot_run_is_refused_with_its_remedy(account: Account, ldp: Ldp) 
     assert "has no active revision" in ldp("cloud", "submit", DATASET, "--spec", "quick", "--on-demand", code=1)
     assert len(account.batch.requests) == 2
     assert "knows no job of 'houses'" in ldp("cloud", "status", "houses", code=1)
+    s3, bucket = account.emulator.client("s3"), account.outputs["S3BucketName"]
+    for found in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=found["Key"])
+    s3.delete_bucket(Bucket=bucket)
+    for command in (("upload", "--sample", DATASET), ("pull", "autumn")):
+        assert "bucket" in ldp("cloud", *command, code=1)
+
+
+def test_a_plan_tells_what_the_platform_takes_as_it_is_deployed(account: Account, ldp: Ldp, calls: set[str]) -> None:
+    asked = ("cloud", "plan", "--platform", STACK, "--spec", "quick", "--only-dataset", DATASET, "--json")
+    assert "neither processed data nor a raw file" in ldp(*asked, code=1)
+    ldp("data", "sample", DATASET, "--rows", "300")
+    ldp("cloud", "upload", "--sample", DATASET)
+    found = ldp(*asked, "--rows", "30000")
+    (deployed,) = found["deployed"]
+    assert deployed["command"] == f"ldp cloud submit {DATASET} --spec quick --shards 1"
+    assert 0 < deployed["row"]["usd"][0] <= deployed["row"]["usd"][2]
+    assert found == ldp(*asked, "--rows", "30000")
+    assert found["if_redeployed"][0]["mark"] == "cheapest"
+    assert calls <= set(ACTIONS)
 
 
 def operator(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -291,6 +315,7 @@ def test_the_operators_policy_is_enough_for_all_of_it(
     allowed("cloud", "pull", "--json")
     allowed("cloud", "submit", DATASET, "--spec", "quick", "--data-only")
     allowed("cloud", "cancel", "--yes")
+    allowed("cloud", "outputs")
     refused = {action for action, permitted in decided if not permitted}
     used = {action for action, permitted in decided if permitted}
     assert refused == set()
@@ -301,3 +326,41 @@ def test_the_operators_policy_is_enough_for_all_of_it(
         "batch:TagResource", "batch:GetJobQueueSnapshot", "s3:AbortMultipartUpload", "pricing:GetProducts",
         "servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota", "ec2:DescribeSpotPriceHistory",
     }  # fmt: skip
+
+    ldp("cloud", "submit", DATASET, "--spec", "quick", "--data-only")
+    ldp("data", "sample", DATASET, "--rows", "301", "--force")
+    submit = ("submit", DATASET, "--spec", "quick", "--data-only")
+    needs: dict[str, tuple[str, ...]] = {
+        "LookAtStack": ("outputs",),
+        "LookAtJobs": ("status",),
+        "LookAtImages": submit,
+        "SubmitToQueues": submit,
+        "EndJobs": ("cancel", "--yes"),
+        "ReadLogs": ("logs", sent["jobs"][1]["name"]),
+        "ListObjects": ("pull",),
+        "FetchObjects": ("pull", sent["execution"]),
+        "UploadObjects": ("upload", "--sample", DATASET),
+    }
+    for sid, command in needs.items():
+        with without(account, sid), enforcing_iam():
+            said = ldp("cloud", *command, code=1)
+        # What is asked of the store is refused in the store's words.
+        assert sid in {"ListObjects", "FetchObjects"} or f"statement {sid})" in said, (sid, said)
+
+
+@contextlib.contextmanager
+def without(account: Account, sid: str) -> Iterator[None]:
+    """Take one statement out of what the operator may do, while the block runs."""
+    iam, whole = account.emulator.client("iam"), account.outputs["OperatorPolicyArn"]
+    version = iam.get_policy(PolicyArn=whole)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=whole, VersionId=version)["PolicyVersion"]["Document"]
+    left = [one for one in document["Statement"] if one["Sid"] != sid]
+    assert len(left) == len(document["Statement"]) - 1
+    less = iam.create_policy(PolicyName=f"without-{sid}", PolicyDocument=json.dumps({**document, "Statement": left}))
+    iam.attach_role_policy(RoleName="operator", PolicyArn=less["Policy"]["Arn"])
+    iam.detach_role_policy(RoleName="operator", PolicyArn=whole)
+    try:
+        yield
+    finally:
+        iam.attach_role_policy(RoleName="operator", PolicyArn=whole)
+        iam.detach_role_policy(RoleName="operator", PolicyArn=less["Policy"]["Arn"])
