@@ -11,7 +11,8 @@ from typing import Any
 from job.cloud.permissions import remedy_of_denied
 from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError, shown
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+# An answer without a body, such as to S3's HEAD, has its status alone.
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
 _THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _UNKNOWN_CREDENTIALS = {
     "ExpiredToken",

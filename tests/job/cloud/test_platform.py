@@ -206,6 +206,8 @@ def refusal(code: str, message: str = "no") -> ClientError:
             "AWS refused DescribeStacks: not authorized",
             "operator policy (output OperatorPolicyArn, statement LookAtStack)",
         ),
+        (refusal("403", "Forbidden"), "AWS refused DescribeStacks: Forbidden", "statement LookAtStack"),
+        (refusal("NoSuchBucket"), "AWS refused DescribeStacks", "make apply"),
         (refusal("ExpiredToken"), "AWS refused DescribeStacks", "expired or wrong"),
         (refusal("Throttling", "Rate exceeded"), "Rate exceeded", "wait a minute"),
         (ClientError({}, "DescribeStacks"), "AWS refused DescribeStacks", "try again"),
