@@ -123,8 +123,9 @@ def _show(
         print_line(f"size: {note}")
     print_line(
         f"assumed: {assumed.reclaims_per_hour:g} reclaims an hour of a Spot instance, {assumed.boot_minutes:g} min to "
-        f"boot, at most {assumed.max_vcpus} vCPUs at once, every vCPU as fast as the one that was measured; prices: "
-        f"{TABLE}; {assumed.draws} draws, seed {assumed.seed}. GPUs: not measured."
+        f"boot, at most {assumed.max_vcpus} vCPUs at once, every vCPU as fast as the core that was measured (of most "
+        f"types two share one: up to twice as long); prices: {TABLE}; {assumed.draws} draws, seed "
+        f"{assumed.seed}. GPUs: not measured."
     )
 
 

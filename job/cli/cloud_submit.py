@@ -104,7 +104,6 @@ def _show(prepared: Prepared, platform: str) -> None:
             (
                 one.name.dataset,
                 one.name.kind,
-                one.definition.pinned,
                 one.shards,
                 None if one.after is None else "its data job",
                 None if cost is None else duration(3600 * cost.hours),
@@ -114,8 +113,8 @@ def _show(prepared: Prepared, platform: str) -> None:
     print_table(
         f"{platform}: {asked.execution if asked.training else asked.submission}",
         [
-            ("dataset", False), ("kind", False), ("definition", False), ("jobs", True), ("after", False),
-            ("hours, about", True), ("USD, about", True),
+            ("dataset", False), ("kind", False), ("jobs", True), ("after", False),
+            ("time, about", True), ("USD, about", True),
         ],
         rows,
     )  # fmt: skip

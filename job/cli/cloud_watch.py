@@ -14,7 +14,7 @@ from job.cli.context import JsonOption, print_json
 
 if TYPE_CHECKING:
     from job.cloud.jobs import Job
-    from job.cloud.status import CloudStatus
+    from job.cloud.status import CloudStatus, Row
 
 WATCH_S = 30.0
 WhatArgument = Annotated[
@@ -54,8 +54,10 @@ def status(
 
 def _show(found: CloudStatus, cloud: CloudContext) -> None:
     from job.cli.tables import print_line, print_table
+    from job.cloud.names import submission_of
     from job.progress import duration
 
+    several = len({submission_of(row.name.split(" ")[0]) for row in found.rows}) > 1
     executions = ", ".join(dict.fromkeys(row.execution for row in found.rows if row.execution)) or "no execution"
     print_table(
         f"{cloud.platform.name}: {executions}",
@@ -65,7 +67,7 @@ def _show(found: CloudStatus, cloud: CloudContext) -> None:
         ],
         [
             (
-                row.name,
+                row.name if several or not row.dataset else _short(row),
                 row.state,
                 None if row.total is None else f"{row.done}/{row.total}",
                 None if row.eta_s is None else duration(row.eta_s),
@@ -81,6 +83,12 @@ def _show(found: CloudStatus, cloud: CloudContext) -> None:
         print_line(f"{', '.join(names)}: {fix}")
     for note in found.notes:
         print_line(f"note: {note}")
+
+
+def _short(row: Row) -> str:
+    """Return what tells a job apart from the others of its submission."""
+    _, _, place = row.name.partition(" ")
+    return f"{row.dataset} {row.kind} {row.shard or place}".rstrip()
 
 
 def _fixes(found: CloudStatus) -> dict[str, list[str]]:
@@ -185,7 +193,7 @@ def resume(
     ids = [] if dry_run else submit_resume(cloud.aws, prepared, lambda words: cloud.console.warning("resume", words))
     if json:
         left = [{"dataset": one.dataset, "shard": one.shard, "lost": one.lost} for one in prepared.left]
-        jobs = [{"name": str(one.name), "queue": one.queue, "shards": one.shards} for one in prepared.requests]
+        jobs = [{"name": one.job_name, "queue": one.queue, "shards": one.shards} for one in prepared.requests]
         print_json({"execution": execution, "left": left, "jobs": jobs, "ids": ids})
         return
     print_table(

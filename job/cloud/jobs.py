@@ -131,7 +131,8 @@ def find_jobs(batch: Any, queues: Iterable[str], *, now: datetime, what: str | N
         If AWS does not answer.
     """
     since = str(int((now - REMEMBERED).timestamp() * 1000))
-    found: dict[str, JobName | None] = {}
+    meant: list[str] = []
+    others: list[str] = []
     for queue in queues:
         with refusals():
             # With a filter jobs of every state are listed; without one, only those that run.
@@ -140,9 +141,12 @@ def find_jobs(batch: Any, queues: Iterable[str], *, now: datetime, what: str | N
             )
             for page in pages:
                 for one in page["jobSummaryList"]:
-                    if _is_meant(one, what):
-                        found[one["jobId"]] = JobName.parse(one["jobName"])
-    return sorted(describe(batch, list(found)), key=lambda job: job.created, reverse=True)
+                    (meant if _is_meant(one, what) else others).append(one["jobId"])
+    found = describe(batch, meant)
+    if not found and what is not None:
+        # An execution whose id somebody chose stands in no name, but in the commands.
+        found = [job for job in describe(batch, others) if job.execution == what]
+    return sorted(found, key=lambda job: job.created, reverse=True)
 
 
 def require_jobs(batch: Any, queues: Iterable[str], *, now: datetime, what: str | None) -> list[Job]:
@@ -167,25 +171,17 @@ def require_jobs(batch: Any, queues: Iterable[str], *, now: datetime, what: str 
 
 
 def _is_meant(summary: Mapping[str, Any], what: str | None) -> bool:
-    if what is None:
+    if what is None or what in (summary["jobId"], summary["jobName"]):
         return True
-    label = JobName.parse(_without_shard(summary["jobName"]))
-    if what in (summary["jobId"], summary["jobName"]):
-        return True
+    label = JobName.parse(summary["jobName"])
     if label is None:
         return False
-    named = JobName.parse(_without_shard(what))
-    if named is not None:
-        return named == label
+    if what == str(label):  # with the jobs that went on with it
+        return True
+    if JobName.parse(what) is not None:
+        return False
     submission = submission_of(what)
     return label.dataset == what or (submission is not None and submission == label.submission)
-
-
-def _without_shard(name: str) -> str:
-    """Return the name of which a job that goes on with one shard has its own."""
-    head, _, tail = name.rpartition("-")
-    numbers = tail.split("of")
-    return head if len(numbers) == 2 and all(number.isdigit() for number in numbers) else name
 
 
 def describe(batch: Any, ids: Iterable[str]) -> list[Job]:
@@ -232,7 +228,7 @@ def _job(found: Mapping[str, Any]) -> Job:
     return Job(
         found["jobId"],
         found["jobName"],
-        JobName.parse(_without_shard(found["jobName"])),
+        JobName.parse(found["jobName"]),
         found.get("jobQueue", ""),
         found["status"],
         found.get("statusReason", ""),

@@ -9,7 +9,7 @@ from typing import Any
 
 from job.cloud.jobs import Job, describe
 from job.cloud.session import refusals
-from job.errors import JobNotFound, one_line
+from job.errors import one_line
 
 POLL_S = 3.0
 _MISSING = "ResourceNotFoundException"
@@ -89,8 +89,6 @@ class Reader:
 
         Raises
         ------
-        JobNotFound
-            Where it has no such attempt.
         AwsRefused
         """
         while True:
@@ -98,10 +96,8 @@ class Reader:
             if self._attempt is not None:
                 streams = [one for one in streams if one[0] == self._attempt]
                 if not streams and (job.ended or not follow):
-                    raise JobNotFound(
-                        f"{job.name} has no attempt {self._attempt}: it has had {len(streams_of(job))}",
-                        "Give one that it has, or leave out --attempt.",
-                    )
+                    yield Told(f"{job.name} has no attempt {self._attempt}: it has had {len(streams_of(job))}")
+                    return
             ended = job.ended
             for number, stream in streams:
                 yield from self._stream(job, number, stream, over=ended or not follow)

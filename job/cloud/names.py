@@ -9,7 +9,9 @@ from datetime import date
 
 KINDS = ("data", "training")
 _SUBMISSION = r"[0-9a-f]{12}"
-_JOB = re.compile(rf"(?P<dataset>[A-Za-z0-9_-]+)-(?P<kind>{'|'.join(KINDS)})-(?P<submission>{_SUBMISSION})")
+_JOB = re.compile(
+    rf"(?P<dataset>[A-Za-z0-9_-]+)-(?P<kind>{'|'.join(KINDS)})-(?P<submission>{_SUBMISSION})(?:-[0-9a-z]+)*"
+)
 _EXECUTION = re.compile(rf"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9]{{8}}-(?P<submission>{_SUBMISSION})")
 
 
@@ -34,7 +36,7 @@ class JobName:
 
     @classmethod
     def parse(cls, name: str) -> JobName | None:
-        """Return what a name says, or None where it is no name of ours.
+        """Return what a name says, or None where it is no name of ours; what goes on with others' work has a suffix.
 
         >>> JobName.parse("taiwan_credit-data-0123456789ab").dataset
         'taiwan_credit'

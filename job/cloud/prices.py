@@ -110,10 +110,10 @@ def find_prices(
     wanted = sorted(set(spot))
     if wanted:
         with suppress(AwsRefused):
-            history = _spot_history(aws.client("ec2"), wanted, max(now - HISTORY, since) if since else now, now)
+            history = _spot_history(aws.client_briefly("ec2"), wanted, max(now - HISTORY, since) if since else now, now)
     with suppress(AwsRefused):
         for name in sorted(set(on_demand)):
-            usd = _listed(aws.client("pricing", PRICE_LIST_REGION), name, aws.region)
+            usd = _listed(aws.client_briefly("pricing", PRICE_LIST_REGION), name, aws.region)
             if usd is not None:
                 listed[name] = Price(usd, "price list")
     return Prices(listed, history)

@@ -53,7 +53,7 @@ def find_quota(aws: Aws, life_cycle: str, *, gpu: bool) -> Quota | None:
         Of G instances instead of the standard ones.
     """
     code, name = _CODES["spot" if life_cycle == SPOT else "on-demand", gpu]
-    client = aws.client("service-quotas")
+    client = aws.client_briefly("service-quotas")
     for operation, applied in ((client.get_service_quota, True), (client.get_aws_default_service_quota, False)):
         try:
             with refusals():

@@ -118,11 +118,19 @@ def requests_for(
     left: Sequence[Left],
     execution: str,
     submission: str,
+    token: str,
     definitions: Sequence[JobDefinition],
     queues: Mapping[str, str],
     platform: str,
 ) -> list[JobRequest]:
     """Return the jobs that do what is left: an array where a whole division is, else an ordinary job for each part.
+
+    Parameters
+    ----------
+    submission : str
+        That of the execution, so that its jobs are found together.
+    token : str
+        Sets their names apart from those of the jobs that went before.
 
     Raises
     ------
@@ -137,12 +145,15 @@ def requests_for(
         count = int((parts[0].shard or "1/1").partition("/")[2])
         if len(parts) == count > 1 and not any(one.on_demand for one in parts):
             command = training_command(definition, dataset, None, execution)
-            found.append(JobRequest(name, queues["any"], definition, tags(platform, name), command, count))
+            found.append(
+                JobRequest(name, queues["any"], definition, tags(platform, name), command, count, suffix=token)
+            )
             continue
         for one in parts:
             command = training_command(definition, dataset, None, execution, one.shard)
             queue = queues["on-demand" if one.on_demand else "any"]
-            found.append(JobRequest(name, queue, definition, tags(platform, name), command, shard=one.shard))
+            suffix = token if one.shard is None else f"{token}-{one.shard.replace('/', 'of')}"
+            found.append(JobRequest(name, queue, definition, tags(platform, name), command, suffix=suffix))
     return found
 
 

@@ -72,13 +72,8 @@ class Aws:
         self.region: str = self._session.region_name
         self._clients: dict[str, Any] = {}
 
-    def client(self, service: str, region: str | None = None) -> Any:
+    def client(self, service: str) -> Any:
         """Return the boto3 client of a service, such as ``batch``; what AWS throttles is asked again, ever more slowly.
-
-        Parameters
-        ----------
-        region : str, optional
-            Another than that of all others: of a service that is in some regions only.
 
         Raises
         ------
@@ -87,7 +82,22 @@ class Aws:
         AwsRefused
             If no client can be made.
         """
-        return self._client(service, {"mode": "adaptive", "max_attempts": 6}, region)
+        return self._client(service, {"mode": "adaptive", "max_attempts": 6})
+
+    def client_briefly(self, service: str, region: str | None = None) -> Any:
+        """Return a client that soon gives up: for what can be gone without.
+
+        Parameters
+        ----------
+        region : str, optional
+            Another than that of all others: of a service that is in some regions only.
+
+        Raises
+        ------
+        SettingInvalid, AwsRefused
+            As :meth:`client`.
+        """
+        return self._client(service, {"mode": "standard", "total_max_attempts": 2}, region)
 
     def client_once(self, service: str) -> Any:
         """Return a client that sends each request once: for what must not be done twice.

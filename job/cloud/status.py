@@ -45,6 +45,8 @@ class Row:
     eta_s : float or None
         Seconds that its execution still takes, about.
     execution : str or None
+    shard : str or None
+        ``I/N``, of a job that goes on with one.
     usd : float or None
         What the training of its dataset has cost so far, about, at the prices of the table; `ldp cloud cost` asks for
         today's. None where no attempt says on which instance it ran.
@@ -64,6 +66,7 @@ class Row:
     total: int | None
     eta_s: float | None
     execution: str | None
+    shard: str | None = None
     usd: float | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -223,6 +226,7 @@ def _row(
         None if units is None else units.total,
         eta,
         execution,
+        job.shard,
     )
 
 

@@ -33,8 +33,8 @@ class JobRequest:
         The job of this submission that has to succeed first.
     attempts : int or None
         Where it is to be started more often than its definition says.
-    shard : str or None
-        ``I/N``: the one shard that an ordinary job does of a division made before.
+    suffix : str
+        What its name has behind that, where it goes on with the work of another.
     """
 
     name: JobName
@@ -45,7 +45,12 @@ class JobRequest:
     shards: int = 1
     after: JobName | None = None
     attempts: int | None = None
-    shard: str | None = None
+    suffix: str = ""
+
+    @property
+    def job_name(self) -> str:
+        """Its name on AWS Batch, which no other job has."""
+        return f"{self.name}-{self.suffix}" if self.suffix else str(self.name)
 
     def arguments(self, ids: Mapping[JobName, str]) -> dict[str, Any]:
         """Return the arguments of SubmitJob.
@@ -56,7 +61,7 @@ class JobRequest:
             The ids of the jobs that were submitted before.
         """
         found: dict[str, Any] = {
-            "jobName": str(self.name) if self.shard is None else f"{self.name}-{self.shard.replace('/', 'of')}",
+            "jobName": self.job_name,
             "jobQueue": self.queue,
             "jobDefinition": self.definition.pinned,
             "tags": dict(self.tags),

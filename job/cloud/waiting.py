@@ -170,7 +170,7 @@ def _runnable(job: Job, situation: Situation) -> Waiting:
         return Waiting(f"its place in the queue is beyond {FRONT}{_usage(situation, queue)}")
     if place is not None and place > 1:
         return Waiting(f"place {place} in the queue{_usage(situation, queue)}")
-    return _at_the_head(job, situation, queue)
+    return _unblocked(job, situation, queue, "it is next; " if place == 1 else "")
 
 
 def _stuck(job: Job, queue: Queue) -> Waiting | None:
@@ -186,7 +186,8 @@ def _stuck(job: Job, queue: Queue) -> Waiting | None:
     return Waiting(f"no environment can run it: {states}", "Apply the stack again (make apply).")
 
 
-def _at_the_head(job: Job, situation: Situation, queue: Queue) -> Waiting:
+def _unblocked(job: Job, situation: Situation, queue: Queue, first: str) -> Waiting:
+    """Return why a job waits that nothing keeps from running but what there is of vCPUs and instances."""
     needed = max(job.vcpus, 1)
     ready = [one for one in queue.environments if one.ready]
     full = [
@@ -197,7 +198,7 @@ def _at_the_head(job: Job, situation: Situation, queue: Queue) -> Waiting:
     if len(full) == len(ready):
         told = ", ".join(f"{one.life_cycle} {used:g} of {one.max_vcpus}" for one, used in full)
         return Waiting(
-            f"it is next; the environments' vCPUs are in use ({told})",
+            f"{first}the environments' vCPUs are in use ({told})",
             "Wait for others to end, or raise spotMaxVcpus or onDemandMaxVcpus and make apply.",
         )
     short = [
@@ -207,16 +208,13 @@ def _at_the_head(job: Job, situation: Situation, queue: Queue) -> Waiting:
         and quota.vcpus < needed + (_used(situation, environment.name) or 0.0)
     ]
     if len(short) == len(ready):
-        return Waiting(
-            f"it is next; probably the quota {short[0].name} is too low ({short[0].vcpus:g})", short[0].remedy
-        )
+        return Waiting(f"{first}probably the quota {short[0].name} is too low ({short[0].vcpus:g})", short[0].remedy)
     if situation.now - job.created > USUAL_START:
         return Waiting(
-            "it is next, and no instance has come for longer than usual: probably there is no capacity, or a quota is "
-            "too low",
+            f"{first}no instance has come for longer than usual: probably there is no capacity, or a quota is too low",
             "Wait, or `ldp cloud cancel` it and submit with --on-demand.",
         )
-    return Waiting("it is next; an instance is being started, which takes a few minutes")
+    return Waiting(f"{first}{'an' if first else 'probably an'} instance is being started, which takes a few minutes")
 
 
 def _used(situation: Situation, environment: str) -> float | None:

@@ -131,7 +131,7 @@ def stubbed(service: str) -> tuple[Any, Stubber]:
 
 def aws_with(**clients: Any) -> Any:
     aws = Mock(region="eu-west-1")
-    aws.client.side_effect = lambda service, *_: clients[service.replace("-", "_")]
+    aws.client_briefly.side_effect = lambda service, *_: clients[service.replace("-", "_")]
     return aws
 
 

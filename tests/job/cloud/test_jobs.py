@@ -70,6 +70,15 @@ def test_of_many_only_those_meant_are_described() -> None:
         assert batch.calls.count("describe") == 1
 
 
+def test_an_execution_with_an_id_of_its_own_is_found_by_the_commands_and_what_went_on_with_it_by_its_name() -> None:
+    command = ["experiment", "run", "--execution-id", "autumn"]
+    again = described("again", container={"command": command}) | {"jobName": f"cards-training-{FIRST}-1f3a-2of3"}
+    batch = Batch([described("one", container={"command": command}), described("other", "loans"), again])
+    assert {one.id for one in find_jobs(batch, ["q"], now=NOW, what="autumn")} == {"one", "again"}
+    assert {one.id for one in find_jobs(batch, ["q"], now=NOW, what=f"cards-training-{FIRST}")} == {"one", "again"}
+    assert [one.id for one in find_jobs(batch, ["q"], now=NOW, what=str(again["jobName"]))] == ["again"]
+
+
 def test_without_a_name_the_latest_submission_is_meant() -> None:
     batch = Batch([described("old", createdAt=1), described("new", submission=SECOND, createdAt=2)])
     assert [one.id for one in require_jobs(batch, ["q"], now=NOW, what=None)] == ["new"]
@@ -137,8 +146,8 @@ def test_the_logs_of_all_attempts_are_read_in_order_and_whole() -> None:
         f"{job.name}, attempt 2 has no log: its container did not start"
     ]
     assert texts(Reader(logs, batch, "group", attempt=3).read(job)) == [(3, "again")]
-    with pytest.raises(JobNotFound, match="no attempt 9"):
-        list(Reader(logs, batch, "group", attempt=9).read(job))
+    (told,) = Reader(logs, batch, "group", attempt=9).read(job)
+    assert told.text == f"{job.name} has no attempt 9: it has had 3"
 
 
 def test_a_log_that_is_followed_goes_on_with_the_stream_of_the_retry() -> None:

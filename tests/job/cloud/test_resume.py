@@ -65,15 +65,18 @@ def test_after_two_reclaims_a_shard_goes_to_on_demand_and_deadlines_are_none() -
 
 def test_each_part_becomes_a_job_and_a_whole_division_an_array() -> None:
     parts = [Left("taiwan_credit", f"{n}/4", 2 if n == 3 else 0) for n in (2, 3)]
-    made = requests_for(parts, "autumn", SUBMISSION, definitions(), QUEUES, "cards-dev")
+    made = requests_for(parts, "autumn", SUBMISSION, "1f3a", definitions(), QUEUES, "cards-dev")
     assert [one.queue for one in made] == ["q", "q-od"]
     assert [one.command[-4:] for one in made] == [("--execution-id", "autumn", "--shard", f"{n}/4") for n in (2, 3)]
-    assert len({one.arguments({})["jobName"] for one in made}) == 2
+    assert [one.arguments({})["jobName"] for one in made] == [
+        f"taiwan_credit-training-{SUBMISSION}-1f3a-{n}of4" for n in (2, 3)
+    ]
     assert all("--spec" not in one.command for one in made), "the manifest says it"
     (whole,) = requests_for(
         [Left("taiwan_credit", f"{n}/3", 0) for n in (1, 2, 3)],
         "autumn",
         SUBMISSION,
+        "1f3a",
         definitions(),
         QUEUES,
         "cards-dev",

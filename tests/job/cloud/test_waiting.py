@@ -98,7 +98,8 @@ def test_the_first_waits_for_vcpus_a_quota_or_an_instance() -> None:
     low = situation(quotas={"spot": quota, "on-demand": quota})
     assert "probably the quota All Standard Spot Instance Requests is too low (2)" in said(job(), low)
     assert "quota" not in said(job(), situation(quotas={"spot": quota, "on-demand": None}))
-    assert "an instance is being started" in said(job())
+    assert "it is next; an instance is being started" in said(job())
+    assert said(job(), situation(snapshots={})).startswith("probably an instance is being started"), "no place is known"
     assert "longer than usual" in said(job(created=NOW - timedelta(hours=1)))
 
 
