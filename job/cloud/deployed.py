@@ -51,7 +51,7 @@ def as_deployed(
     assumed: Assumed,
     spec_name: str,
 ) -> list[Deployed]:
-    """Return what each dataset takes.
+    """Return what each dataset takes; of jobs that compute on GPUs nothing has been measured, and nothing is said.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def as_deployed(
     return [
         _dataset(name, spec, info, definitions[name], queue, types, prices, assumed, spec_name)
         for name, info in infos.items()
-        if name in definitions
+        if name in definitions and not definitions[name].gpus
     ]
 
 

@@ -237,7 +237,11 @@ def _works(
 ) -> dict[str, Workload]:
     found = {}
     for name in datasets:
-        work = workload(store, spec, name, definition_for(definitions, name, "training"))
+        definition = definition_for(definitions, name, "training")
+        if definition.gpus:
+            notes.append(f"{name}: nothing has been measured on GPUs: its time, memory and cost are not known")
+            continue
+        work = workload(store, spec, name, definition)
         if work is None:
             notes.append(
                 f"{name} is not processed yet: its time, memory and cost are not known before its data job ran"

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from job.catalogue import DATASET_IDS
 from stacks.images import content_tag
 from tests.e2e_aws.emulator import Emulator
 from tests.stacks.fakes import put_image
@@ -22,7 +23,7 @@ from tests.stacks.synthesis import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
 STACK = "loan-default-prediction-dev"
-DATASETS = ("taiwan_credit", "corporate_credit_rating", "lending_club")
+DATASETS = DATASET_IDS
 NAMES = {f"loan-default-prediction-{kind}{d.replace('_', '-')}" for kind in ("", "data-") for d in DATASETS}
 
 

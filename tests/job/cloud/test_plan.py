@@ -152,6 +152,16 @@ def test_the_row_as_deployed_is_what_auto_submits() -> None:
     assert found.row.usd[1] < 100 * (0.2 + VOLUME_USD + ADDRESS_USD)
 
 
+def test_of_gpus_nothing_is_said_that_was_not_measured() -> None:
+    queue = Queue("any", "q", "arn", True, "ENABLED, VALID", "", ())
+    training = definition("taiwan_credit", "training", gpu=True)
+    infos = {"taiwan_credit": INFO}
+    assert (
+        as_deployed(read_spec("quick"), infos, {"taiwan_credit": training}, queue, {}, Prices({}), ASSUMED, "quick")
+        == []
+    )
+
+
 def test_sizes_come_from_what_is_processed_else_from_rows_else_from_the_raw_file(tmp_path: object) -> None:
     store = Store.open(str(tmp_path))
     with pytest.raises(ProcessedDataNotFound, match="--rows"):
