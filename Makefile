@@ -13,7 +13,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 
 .PHONY: help
 help: ## List every target
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-13s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  \033[1m%-16s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # A stamp is newer than the requirements it was made from; a change of them installs again.
 $(VENV)/.python:
@@ -154,6 +154,34 @@ deploy: setup-infra ## Everything: the stack if there is none, then build, push,
 	@$(call VALUES,deploy); tag=$$($(TAG) $(if $(filter true,$(DIRTY)),,--committed)); state=$$($(PLATFORM) state "$$@"); \
 	if [[ $$state == absent ]]; then $(MAKE) apply IMAGE_TAG=$$tag; fi; \
 	$(MAKE) docker-build; $(MAKE) docker-push; $(MAKE) apply IMAGE_TAG=$$tag
+
+# The published names of what `ldp cloud` does. DATASET=name, ARGS="…" for the command; LDP_PLATFORM names the stack.
+CLOUD := $(BIN)/ldp cloud
+NAMED = $(if $(DATASET),$(DATASET),$(error $@ needs a dataset: make $@ DATASET=taiwan_credit))
+
+.PHONY: upload-data
+upload-data: setup $(VENV)/.infra ## Send raw files to the bucket (DATASET=name for one)
+	@$(CLOUD) upload $(DATASET) $(ARGS)
+
+.PHONY: submit-data-job
+submit-data-job: setup $(VENV)/.infra ## Submit the data job of DATASET=name
+	@$(CLOUD) submit $(NAMED) --data-only $(ARGS)
+
+.PHONY: submit-data-jobs
+submit-data-jobs: setup $(VENV)/.infra ## Submit the data jobs of all datasets that the spec has
+	@$(CLOUD) submit --all --data-only $(ARGS)
+
+.PHONY: submit-job
+submit-job: setup $(VENV)/.infra ## Submit the training job of DATASET=name
+	@$(CLOUD) submit $(NAMED) --skip-data $(ARGS)
+
+.PHONY: submit-jobs
+submit-jobs: setup $(VENV)/.infra ## Submit the training jobs of all datasets that the spec has, side by side
+	@$(CLOUD) submit --all --skip-data $(ARGS)
+
+.PHONY: outputs
+outputs: setup $(VENV)/.infra ## Show the outputs of the stack
+	@$(CLOUD) outputs $(ARGS)
 
 # Only what is installed on Linux: the pinned requirements cover other systems too.
 LINUX_ONLY = $(BIN)/uv pip compile --quiet --no-deps --no-header --generate-hashes --python-platform linux --python-version 3.12

@@ -195,6 +195,16 @@ class ImageUnclear(LdpError, ValueError):
     """Job definitions that do not name one image of the platform's repository."""
 
 
+class SubmissionRefused(LdpError, ValueError):
+    """Jobs that could not run, or that cost more than somebody allows: nothing was submitted."""
+
+    longest = 2000
+
+
+class JobNotFound(LdpError, KeyError):
+    """A job of which AWS Batch knows nothing, or nothing any more."""
+
+
 class Interrupted(LdpError, RuntimeError):
     """The process was told to stop; everything finished is stored.
 

@@ -19,8 +19,8 @@ from stacks.placement import Demand
 from stacks.settings import Profile
 from stacks.storage import removal_policy
 
-READ_PREFIXES = ("data/*", "executions/*", "reports/*")
-WRITE_PREFIXES = ("data/interim/*", "data/processed/*", "executions/*", "reports/*")
+READ_PREFIXES = ("data/*", "executions/*", "reports/*", "specs/*")
+WRITE_PREFIXES = ("data/attempts/*", "data/interim/*", "data/processed/*", "executions/*", "reports/*")
 DELETE_PREFIXES = ("executions/*/progress/*", "executions/*/failures/*")
 
 

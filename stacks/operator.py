@@ -10,6 +10,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from job.cloud.permissions import actions_of
 from stacks.jobs import READ_PREFIXES
 
 UPLOAD_PREFIXES = ("data/raw/*", "specs/*")
@@ -66,51 +67,35 @@ class Operator(Construct):
         queue_arns = [queue.job_queue_arn for queue in queues]
 
         def may(
-            sid: str, actions: list[str], resources: list[str], conditions: dict[str, dict[str, str]] | None = None
+            sid: str,
+            resources: list[str],
+            conditions: dict[str, dict[str, str]] | None = None,
+            *,
+            as_in: str | None = None,
         ) -> iam.PolicyStatement:
-            return iam.PolicyStatement(sid=sid, actions=actions, resources=resources, conditions=conditions)
+            return iam.PolicyStatement(
+                sid=sid, actions=actions_of(as_in or sid), resources=resources, conditions=conditions
+            )
 
         self.policy = iam.ManagedPolicy(
             self,
             "Policy",
             description=f"Submit jobs of {value}, watch and end them, upload raw files and specs, fetch results",
             statements=[
-                may("SubmitToQueues", ["batch:SubmitJob"], queue_arns),
-                may("SubmitDefinitions", ["batch:SubmitJob"], [definitions], ours),
-                may("TagJobs", ["batch:TagResource"], [jobs], requested),
-                may("EndJobs", ["batch:TerminateJob", "batch:CancelJob"], [jobs], ours),
+                may("SubmitToQueues", queue_arns),
+                may("SubmitDefinitions", [definitions], ours, as_in="SubmitToQueues"),
+                may("TagJobs", [jobs], requested),
+                may("EndJobs", [jobs], ours),
                 # These know no resources.
-                may(
-                    "LookAtJobs",
-                    [
-                        "batch:DescribeComputeEnvironments",
-                        "batch:DescribeJobDefinitions",
-                        "batch:DescribeJobQueues",
-                        "batch:DescribeJobs",
-                        "batch:ListJobs",
-                    ],
-                    ["*"],
-                ),
-                may("LookAtQueues", ["batch:GetJobQueueSnapshot"], queue_arns),
-                may(
-                    "ReadLogs",
-                    ["logs:FilterLogEvents", "logs:GetLogEvents", "logs:DescribeLogStreams"],
-                    [log_group.log_group_arn],
-                ),
-                may("ListObjects", ["s3:ListBucket"], [bucket.bucket_arn]),
-                may("FetchObjects", ["s3:GetObject"], [bucket.arn_for_objects(one) for one in READ_PREFIXES]),
-                may(
-                    "UploadObjects",
-                    ["s3:PutObject", "s3:AbortMultipartUpload"],
-                    [bucket.arn_for_objects(one) for one in UPLOAD_PREFIXES],
-                ),
-                may("LookAtImages", ["ecr:DescribeImages"], [repository.repository_arn]),
-                may("LookAtStack", ["cloudformation:DescribeStacks"], [stack.stack_id]),
+                may("LookAtJobs", ["*"]),
+                may("LookAtQueues", queue_arns),
+                may("ReadLogs", [log_group.log_group_arn]),
+                may("ListObjects", [bucket.bucket_arn]),
+                may("FetchObjects", [bucket.arn_for_objects(one) for one in READ_PREFIXES]),
+                may("UploadObjects", [bucket.arn_for_objects(one) for one in UPLOAD_PREFIXES]),
+                may("LookAtImages", [repository.repository_arn]),
+                may("LookAtStack", [stack.stack_id]),
                 # Optional: without it what a job costs is estimated from the table of prices, and quotas are not named.
-                may(
-                    "LookUpPricesAndQuotas",
-                    ["ec2:DescribeSpotPriceHistory", "pricing:GetProducts", "servicequotas:GetServiceQuota"],
-                    ["*"],
-                ),
+                may("LookUpPricesAndQuotas", ["*"]),
             ],
         )

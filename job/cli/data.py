@@ -67,9 +67,10 @@ def process(
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
+    from job.running.whereabouts import recorded
 
     context, device = begin(use_gpu, fits=False)
-    with ending_on_notice(context.console):
+    with ending_on_notice(context.console), recorded(context.store, dataset, context.console):
         if dataset is None:
             process_present(context.store, context.console, force=force, device=device)
         else:

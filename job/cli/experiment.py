@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated
@@ -35,6 +36,14 @@ _ORIGIN = {True: "synthetic", False: "own", None: None}
 SpecOption = Annotated[
     str | None,
     typer.Option("--spec", metavar="NAME|FILE", help="quick, default, thesis, or a TOML file (default: default)."),
+]
+RunSpecOption = Annotated[
+    str | None,
+    typer.Option(
+        "--spec",
+        metavar="NAME|FILE|HASH",
+        help="quick, default, thesis, a TOML file, or sha256:… of one in the store (default: default).",
+    ),
 ]
 
 
@@ -156,7 +165,7 @@ def _duration(hours: float) -> str:
 @app.command()
 def run(
     ctx: typer.Context,
-    spec: SpecOption = None,
+    spec: RunSpecOption = None,
     only_dataset: DatasetsOption = None,
     jobs: JobsOption = None,
     execution_id: Annotated[
@@ -193,11 +202,16 @@ def run_and_report(
     from job.planning.crew import crew_of
     from job.planning.shards import parse_shard, shard_from_environment
     from job.planning.spec import read_spec
+    from job.planning.stored_specs import find_spec_named
     from job.running.processes import Options
     from job.running.runner import Means, run_experiment
     from job.settings import available_processors
 
-    chosen = read_spec(spec) if spec else find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC))
+    if spec:
+        chosen = find_spec_named(context.store, spec)
+    else:
+        on_batch = "AWS_BATCH_JOB_ID" in os.environ
+        chosen = find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC), on_batch=on_batch)
     crew = crew_of(device.kind, jobs or context.settings.n_jobs, available_processors())
     report = run_experiment(
         context.store,

@@ -1,19 +1,18 @@
-"""A deployed platform: its outputs, and its job definitions as AWS Batch would start them now."""
+"""A deployed platform, as its stack describes it."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from job.cloud.session import refusals
-from job.errors import ImageUnclear, JobDefinitionNotFound, PlatformNotFound, UsageError, shown
+from job.errors import PlatformNotFound, UsageError, shown
 from job.settings import STACK_NAME
 
 _OUTPUTS = ("EcrRepoName", "EcrRepoUrl", "DataJobDefinitionNames", "JobDefinitionNames")
-_IMAGE = re.compile(r"(?P<uri>[^@]+):(?P<tag>(cpu|gpu)-[A-Za-z0-9_.-]+)")
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Platform:
         Name and address of its image repository.
     data, training : dict
         Names of the job definitions, keyed by dataset.
+    outputs : mapping
+        All that it says; what is missing is an error when it is asked for.
     """
 
     name: str
@@ -38,48 +39,52 @@ class Platform:
     repository_uri: str
     data: dict[str, str]
     training: dict[str, str]
-
-
-@dataclass(frozen=True)
-class JobDefinition:
-    """The newest active revision of a job definition: what a job submitted now would run.
-
-    Attributes
-    ----------
-    name : str
-    revision : int
-    dataset : str
-    kind : {'data', 'training'}
-    image : str
-        As the definition has it; empty where it has no image of its own.
-    """
-
-    name: str
-    revision: int
-    dataset: str
-    kind: str
-    image: str
-
-
-@dataclass(frozen=True)
-class Image:
-    """An image in a repository.
-
-    Attributes
-    ----------
-    uri : str
-        The repository's address.
-    tag : str
-        Mode and content: ``cpu-…`` or ``gpu-…``.
-    """
-
-    uri: str
-    tag: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def mode(self) -> str:
-        """``cpu`` or ``gpu``."""
-        return self.tag.split("-", 1)[0]
+    def bucket(self) -> str:
+        """The experiment bucket."""
+        return self._output("S3BucketName")
+
+    @property
+    def storage_url(self) -> str:
+        """The bucket as an address of storage."""
+        return f"s3://{self.bucket}"
+
+    @property
+    def queues(self) -> dict[str, str]:
+        """Names of the queues: ``any`` (Spot first), ``spot``, ``on-demand``."""
+        names = {"any": "JobQueueName", "spot": "SpotJobQueueName", "on-demand": "OnDemandJobQueueName"}
+        return {kind: self._output(output) for kind, output in names.items()}
+
+    @property
+    def log_group(self) -> str:
+        """Where jobs write."""
+        return self._output("LogGroupName")
+
+    @property
+    def use_gpu(self) -> bool:
+        """Whether its jobs compute on GPUs."""
+        return self._output("UseGpu") == "true"
+
+    @property
+    def shards(self) -> dict[str, int]:
+        """Into how many jobs the training of each dataset is to be divided, by the settings of the stack."""
+        return {name: int(count) for name, count in json.loads(self._output("JobShards")).items()}
+
+    @property
+    def machine_types(self) -> dict[str, list[str]]:
+        """What may be launched, by ``spot`` and ``on-demand``."""
+        names = {"spot": "SpotInstanceTypes", "on-demand": "InstanceTypes"}
+        return {kind: list(json.loads(self._output(output))) for kind, output in names.items()}
+
+    def _output(self, name: str) -> str:
+        if name not in self.outputs:
+            raise PlatformNotFound(
+                f"the stack {self.name} ({self.status}) has no output {name}: an older ldp deployed it",
+                "Apply it again with this version (make apply).",
+            )
+        return self.outputs[name]
 
 
 def find_platform(cloudformation: Any, name: str) -> Platform:
@@ -123,102 +128,7 @@ def find_platform(cloudformation: Any, name: str) -> Platform:
     status = stack["StackStatus"]
     try:
         repository, uri, data, training = (outputs[output] for output in _OUTPUTS)
-        return Platform(name, status, repository, uri, json.loads(data), json.loads(training))
+        return Platform(name, status, repository, uri, json.loads(data), json.loads(training), outputs)
     except (KeyError, ValueError):
         what = f"the stack {name} ({status}) is not, or not yet, a platform of ldp: outputs are missing"
         raise PlatformNotFound(what, remedy) from None
-
-
-def active_definitions(batch: Any, platform: Platform) -> tuple[JobDefinition, ...]:
-    """Return what jobs submitted now would run: the newest active revision of each job definition.
-
-    Older revisions stay active, so that jobs submitted with them can be retried.
-
-    Parameters
-    ----------
-    batch : boto3 client
-    platform : Platform
-
-    Raises
-    ------
-    JobDefinitionNotFound
-        If a job definition of the platform has no active revision.
-    AwsRefused
-        If AWS does not answer.
-    """
-    wanted = [("data", *entry) for entry in platform.data.items()]
-    wanted += [("training", *entry) for entry in platform.training.items()]
-    return tuple(_newest(batch, platform, kind, dataset, name) for kind, dataset, name in wanted)
-
-
-def _newest(batch: Any, platform: Platform, kind: str, dataset: str, name: str) -> JobDefinition:
-    with refusals():
-        # One name at a time: a list would have to name revisions, and takes no status.
-        pages = batch.get_paginator("describe_job_definitions").paginate(jobDefinitionName=name, status="ACTIVE")
-        found = [revision for page in pages for revision in page["jobDefinitions"]]
-    if not found:
-        raise JobDefinitionNotFound(
-            f"the job definition {name} has no active revision; the stack {platform.name} is {platform.status}",
-            "Wait for a change of the stack to end; if there is none, apply it again (make apply).",
-        )
-    newest = max(found, key=lambda revision: int(revision["revision"]))
-    # One that was made by hand may have several containers, and then no image of its own.
-    image = newest.get("containerProperties", {}).get("image", "")
-    return JobDefinition(name, newest["revision"], dataset, kind, image)
-
-
-def image_in_use(platform: Platform, definitions: Sequence[JobDefinition]) -> Image:
-    """Return the one image that a platform's job definitions name.
-
-    Parameters
-    ----------
-    platform : Platform
-    definitions : sequence of JobDefinition
-        All of it, as :func:`active_definitions` returns them.
-
-    Raises
-    ------
-    ImageUnclear
-        If one names something else than a tagged image of the platform's repository, or they differ, as in the middle
-        of an update.
-    """
-    named: dict[Image, JobDefinition] = {}
-    for one in definitions:
-        match = _IMAGE.fullmatch(one.image)
-        if match is None or match["uri"] != platform.repository_uri:
-            runs = shown(one.image, 200) if one.image else "no image of its own"
-            raise ImageUnclear(
-                f"{one.name}:{one.revision} runs {runs}, and not {platform.repository_uri}:cpu-… or gpu-…",
-                "It was changed by hand: apply the stack again (make apply).",
-            )
-        named[Image(match["uri"], match["tag"])] = one
-    if len(named) != 1:
-        several = ", ".join(f"{one.name}:{one.revision} runs {image.tag}" for image, one in named.items()) or "none"
-        raise ImageUnclear(
-            f"job definitions name {len(named)} images ({several}); the stack {platform.name} is {platform.status}",
-            "Wait for a change of the stack to end; if there is none, apply it again (make apply).",
-        )
-    (image,) = named
-    return image
-
-
-def is_pushed(ecr: Any, platform: Platform, image: Image) -> bool:
-    """Return whether a platform's repository has an image of it; jobs that name one that is missing fail.
-
-    Parameters
-    ----------
-    ecr : boto3 client
-    platform : Platform
-    image : Image
-
-    Raises
-    ------
-    AwsRefused
-        If AWS does not answer.
-    """
-    with refusals():
-        try:
-            ecr.describe_images(repositoryName=platform.repository, imageIds=[{"imageTag": image.tag}])
-        except (ecr.exceptions.ImageNotFoundException, ecr.exceptions.RepositoryNotFoundException):
-            return False
-    return True

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from job.cloud.permissions import remedy_of_denied
 from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError, shown
 
-_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"}
+# An answer without a body, such as to S3's HEAD, has its status alone.
+_DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
+_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
 _UNKNOWN_CREDENTIALS = {
     "ExpiredToken",
     "ExpiredTokenException",
@@ -70,7 +73,7 @@ class Aws:
         self._clients: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """Return the boto3 client of a service, such as ``batch``.
+        """Return the boto3 client of a service, such as ``batch``; what AWS throttles is asked again, ever more slowly.
 
         Raises
         ------
@@ -79,16 +82,45 @@ class Aws:
         AwsRefused
             If no client can be made.
         """
+        return self._client(service, {"mode": "adaptive", "max_attempts": 6})
+
+    def client_briefly(self, service: str, region: str | None = None) -> Any:
+        """Return a client that soon gives up: for what can be gone without.
+
+        Parameters
+        ----------
+        region : str, optional
+            Another than that of all others: of a service that is in some regions only.
+
+        Raises
+        ------
+        SettingInvalid, AwsRefused
+            As :meth:`client`.
+        """
+        return self._client(service, {"mode": "standard", "total_max_attempts": 2}, region)
+
+    def client_once(self, service: str) -> Any:
+        """Return a client that sends each request once: for what must not be done twice.
+
+        Raises
+        ------
+        SettingInvalid, AwsRefused
+            As :meth:`client`.
+        """
+        return self._client(service, {"mode": "standard", "total_max_attempts": 1})
+
+    def _client(self, service: str, retries: dict[str, Any], region: str | None = None) -> Any:
         from botocore.config import Config
 
-        if service not in self._clients:
-            config = Config(connect_timeout=10, read_timeout=60, retries={"mode": "standard", "max_attempts": 5})
+        key = f"{service} {region} {retries}"
+        if key not in self._clients:
+            config = Config(connect_timeout=10, read_timeout=60, retries=retries)
             try:
                 with refusals():
-                    self._clients[service] = self._session.client(service, config=config)
+                    self._clients[key] = self._session.client(service, region_name=region, config=config)
             except ValueError as error:
                 raise SettingInvalid(f"AWS: {error}", "Correct AWS_ENDPOINT_URL, or unset it.") from None
-        return self._clients[service]
+        return self._clients[key]
 
 
 @contextmanager
@@ -109,7 +141,11 @@ def refusals() -> Iterator[None]:
         if code in _UNKNOWN_CREDENTIALS:
             remedy = f"The credentials are expired or wrong. {_CREDENTIALS}"
         elif code in _DENIED:
-            remedy = f"These credentials may not call {operation}: ask for that permission, or use others."
+            remedy = remedy_of_denied(operation)
+        elif code in _THROTTLED:
+            remedy = "AWS has been asked too often, by anybody of this account: wait a minute, then try again."
+        elif code == "NoSuchBucket":
+            remedy = "The bucket is gone: apply the stack again (make apply); what was in it has to be uploaded again."
         else:
             remedy = "Check account, region and names; if it is AWS that fails, try again."
         raise AwsRefused(f"AWS refused {operation}: {said}", remedy) from error

@@ -39,6 +39,10 @@ class Attempt:
         Units it finished.
     outlook : dict or None
         How far it was at its last sign of life: :meth:`job.progress.Outlook.as_json`.
+    datasets : tuple of str
+        Those that it was to work on; empty in records of before.
+    instance : dict or None
+        The EC2 instance that it ran on, and what it had of it: :func:`job.running.whereabouts.instance_facts`.
     """
 
     id: str
@@ -50,15 +54,25 @@ class Attempt:
     end: End | None = None
     finished: int = 0
     outlook: dict[str, Any] | None = None
+    datasets: tuple[str, ...] = ()
+    instance: dict[str, Any] | None = None
+
+    @property
+    def seconds(self) -> float:
+        """How long it was alive, as far as is known."""
+        return (datetime.fromisoformat(self.alive) - datetime.fromisoformat(self.started)).total_seconds()
 
     @classmethod
-    def begin(cls, shard: str | None = None) -> Attempt:
+    def begin(
+        cls, shard: str | None = None, datasets: Iterable[str] = (), instance: dict[str, Any] | None = None
+    ) -> Attempt:
         """Return the record of an attempt that begins now on this machine."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         job = os.environ.get("AWS_BATCH_JOB_ID")
         number = os.environ.get("AWS_BATCH_JOB_ATTEMPT")
         named = f"{job} attempt {number}" if job and number else job
-        return cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
+        found = cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
+        return replace(found, datasets=tuple(datasets), instance=instance)
 
     @classmethod
     def decode(cls, data: bytes) -> Attempt:
@@ -86,6 +100,8 @@ class Attempt:
             end,
             whole(found, "finished", 0),
             found["outlook"] if isinstance(found.get("outlook"), dict) else None,
+            _names(found.get("datasets")),
+            found["instance"] if isinstance(found.get("instance"), dict) else None,
         )
 
     def now(self, finished: int, end: End | None = None, outlook: dict[str, Any] | None = None) -> Attempt:
@@ -100,6 +116,10 @@ class Attempt:
     def encode(self) -> bytes:
         """Return its bytes."""
         return (json.dumps(asdict(self), sort_keys=True) + "\n").encode()
+
+
+def _names(value: Any) -> tuple[str, ...]:
+    return tuple(one for one in value if isinstance(one, str)) if isinstance(value, list) else ()
 
 
 @dataclass(frozen=True)
@@ -123,8 +143,13 @@ class AttemptSummary:
 
 def read_attempts(store: Store, execution_id: str) -> list[Attempt]:
     """Return the records that can be read, by their beginning; without the others only a count is smaller."""
+    return read_attempts_under(store, attempts_prefix(execution_id))
+
+
+def read_attempts_under(store: Store, prefix: str) -> list[Attempt]:
+    """Return the records of attempts under a prefix that can be read, by their beginning."""
     found = []
-    for info in store.objects(attempts_prefix(execution_id)):
+    for info in store.objects(prefix):
         try:
             found.append(Attempt.decode(store.get(info.key, bounds.ATTEMPT_BYTES) or b""))
         except (Malformed, ObjectTooLarge, StorageRefused):

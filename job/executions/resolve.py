@@ -18,19 +18,30 @@ from job.planning.spec import Spec
 from job.store import Store
 
 
-def find_spec(store: Store, execution_id: str | None, default: Spec) -> Spec:
+def find_spec(store: Store, execution_id: str | None, default: Spec, *, on_batch: bool = False) -> Spec:
     """Return the spec of the execution named, where there is one, else `default`.
+
+    Parameters
+    ----------
+    on_batch : bool
+        Whether this is a job on AWS Batch: there nobody sees that another spec than the one meant begins, and so it is
+        an error.
 
     Raises
     ------
     DatasetNotFound
         Where it is of a dataset that can be looked at here and not run.
+    ExecutionNotFound, ManifestDamaged
+        On AWS Batch, where the execution named says no spec.
     """
     if execution_id is None:
         return default
     try:
         spec = load_execution(store, execution_id).spec
-    except (ExecutionNotFound, ManifestDamaged):
+    except (ExecutionNotFound, ManifestDamaged) as error:
+        if on_batch:
+            remedy = "Name its spec in the job's command (--spec): `ldp cloud submit` and `ldp cloud resume` do."
+            raise type(error)(error.what, remedy) from None
         return default
     for name in spec.datasets:
         if name not in DATASET_IDS:

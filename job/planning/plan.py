@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -123,13 +124,34 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
         )
     left_out = {name: f"no processed data (ldp data process {name})" for name in missing}
     left_out |= {name: "not asked for" for name in spec.datasets if name not in wanted}
+    return plan_of(spec, ready, workers=workers, left_out=left_out)
+
+
+def plan_of(
+    spec: Spec, infos: Mapping[str, ProcessedInfo], *, workers: int = 1, left_out: Mapping[str, str] | None = None
+) -> Plan:
+    """Plan a run on datasets of which is known how large they are.
+
+    Parameters
+    ----------
+    infos : mapping of dataset to ProcessedInfo
+        Those that are run.
+    left_out : mapping, optional
+        Those that are not, with the reason.
+
+    Raises
+    ------
+    LibraryMissing
+        Where a library that the units need is not installed.
+    """
+    ready = dict(infos)
     units = tuple(unit for unit in spec.units() if unit.dataset in ready)
     require_libraries(units)
     searches = Searches(spec)
     costs = item_costs(searches, items_of(units), ready)
     return Plan(
         units,
-        left_out,
+        dict(left_out or {}),
         sum(spec.fits(unit) for unit in units),
         sum(distinct_fits(searches, item) + len(item) for item in costs),
         sum(cost.cpu_seconds for cost in costs.values()) / 3600,

@@ -135,22 +135,33 @@ def read_spec(name_or_path: str) -> Spec:
     SpecInvalid
         Naming every key and value that cannot be used.
     """
+    return parse_spec(*spec_source(name_or_path))
+
+
+def spec_source(name_or_path: str) -> tuple[str, str, str]:
+    """Return a spec's text, the name that it has where its text says none, and what messages call it.
+
+    Raises
+    ------
+    SpecNotFound
+    SpecInvalid
+        Where its file cannot be read.
+    """
     shipped = shipped_specs()
     if name_or_path in shipped:
         text = (resources.files("job.planning") / "specs" / f"{name_or_path}.toml").read_text("utf-8")
-        return parse_spec(text, name_or_path, name_or_path)
+        return text, name_or_path, name_or_path
     path = _spec_file(name_or_path)
     if path is None:
         raise SpecNotFound(
             f"there is no spec {shown(name_or_path)}", f"{did_you_mean(name_or_path, shipped)} Or give a .toml file."
         )
     try:
-        text = _text_of(path)
+        return _text_of(path), path.stem, str(path)
     except FileNotFoundError:
         raise SpecNotFound(f"there is no spec file {path}", "Check the path; shipped: " + ", ".join(shipped)) from None
     except (OSError, ValueError) as error:
         raise SpecInvalid(f"the spec {path} cannot be read: {error}", "Give a TOML file in UTF-8.") from error
-    return parse_spec(text, path.stem, str(path))
 
 
 def _text_of(path: Path) -> str:

@@ -35,6 +35,7 @@ from job.running.notice import metadata_endpoint, watch_notices
 from job.running.outbox import FIRST_PAUSE_S, Outbox, patiently
 from job.running.processes import Options, Pool, Processes
 from job.running.track import Track
+from job.running.whereabouts import instance_facts
 from job.signals import FLUSH_S, Stop, polled_signals
 from job.store import Store, failures_prefix
 from job.training.kernels import MOST_THREADS
@@ -191,7 +192,8 @@ class _Run:
             done=len(before),
             total=len(units),
         )
-        attempt = Attempt.begin(None if self.options.shard is None else str(self.options.shard))
+        mine = None if self.options.shard is None else str(self.options.shard)
+        attempt = Attempt.begin(mine, self.planned.infos, instance_facts())
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
         self._complete_divided(attempt)

@@ -8,6 +8,7 @@ from job.store.keys import (
     EXECUTIONS,
     attempts_prefix,
     binding_key,
+    data_attempts_prefix,
     failure_key,
     failures_prefix,
     features_key,
@@ -19,6 +20,8 @@ from job.store.keys import (
     result_key,
     results_prefix,
     sample_key,
+    spec_key,
+    submission_key,
     target_key,
 )
 from job.store.store import ObjectInfo, Store
@@ -29,6 +32,7 @@ __all__ = [
     "Store",
     "attempts_prefix",
     "binding_key",
+    "data_attempts_prefix",
     "failure_key",
     "failures_prefix",
     "features_key",
@@ -40,5 +44,7 @@ __all__ = [
     "result_key",
     "results_prefix",
     "sample_key",
+    "spec_key",
+    "submission_key",
     "target_key",
 ]

@@ -30,6 +30,21 @@ def target_key(dataset: str) -> str:
     return f"data/processed/{dataset}_y.parquet"
 
 
+def spec_key(digest: str) -> str:
+    """Return the key of a spec of a user's own, by the SHA-256 of its bytes."""
+    return f"specs/{digest}.toml"
+
+
+def submission_key(execution: str) -> str:
+    """Return the key of what was expected of an execution when it was submitted."""
+    return f"specs/submissions/{execution}.json"
+
+
+def data_attempts_prefix() -> str:
+    """Return the prefix of the records of data jobs."""
+    return "data/attempts/"
+
+
 EXECUTIONS = "executions"
 
 

@@ -66,8 +66,13 @@ class Access:
         return self.config.get("endpoint", "").startswith("http://")
 
 
-def find_access() -> Access:
+def find_access(region: str | None = None) -> Access:
     """Return how the environment says that S3 is reached.
+
+    Parameters
+    ----------
+    region : str, optional
+        Where somebody has said another than the environment.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def find_access() -> Access:
     endpoint = next((environment[name] for name in _ENDPOINTS if name in environment), None)
     endpoint_from = next((name for name in _ENDPOINTS if name in environment), "the profile's endpoint_url")
     endpoint = endpoint or profile.endpoint
-    region = next((environment[name] for name in _REGIONS if name in environment), profile.region)
+    region = region or next((environment[name] for name in _REGIONS if name in environment), profile.region)
     config = {}
     if endpoint:
         config["endpoint"] = _checked_endpoint(endpoint_from, endpoint)

@@ -79,7 +79,14 @@ class Store:
         self.url = url
 
     @classmethod
-    def open(cls, url: str = ".", scratch_dir: Path | None = None, retries: int = 10, idle_s: float = IDLE_S) -> Store:
+    def open(
+        cls,
+        url: str = ".",
+        scratch_dir: Path | None = None,
+        retries: int = 10,
+        idle_s: float = IDLE_S,
+        region: str | None = None,
+    ) -> Store:
         """Open a directory (made if it is missing) or a URL.
 
         Parameters
@@ -96,6 +103,8 @@ class Store:
         idle_s : float
             After how many seconds without a byte a request to an object store counts as failed. How long a transfer
             takes altogether does not matter.
+        region : str, optional
+            Of an S3 bucket, where it is not the environment's.
 
         Raises
         ------
@@ -108,7 +117,7 @@ class Store:
                 return cls(Directory(address.path), str(address), scratch_dir)
             if address.scheme == "memory":
                 return cls(MemoryStore(), "memory:///", scratch_dir)
-            access = find_access() if address.scheme == "s3" else None
+            access = find_access(region) if address.scheme == "s3" else None
 
             def connect(sending: int = 0) -> Any:
                 """Open the backend for requests whose bodies have so many bytes: its clock runs while they are sent."""

@@ -20,11 +20,14 @@ from unittest.mock import patch
 from urllib.parse import urlparse
 
 import boto3
+import botocore.session
 from moto.batch.models import ComputeEnvironment, Job, JobDefinition, JobQueue, batch_backends
+from moto.batch.responses import BatchResponse
 from moto.batch.utils import JobStatus, lowercase_first_key
 from moto.batch_simple.models import BatchSimpleBackend
-from moto.cloudformation.models import CloudFormationBackend
+from moto.cloudformation.models import CloudFormationBackend, cloudformation_backends
 from moto.cloudformation.parsing import ResourceMap, generate_resource_name
+from moto.cloudformation.responses import CloudFormationResponse
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.config import default_user_config
 from moto.ec2.models import ec2_backends
@@ -44,6 +47,9 @@ from tests.stacks.synthesis import MAKE_VARIABLES
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
+_BATCH_OPERATIONS = botocore.session.get_session().get_service_model("batch").operation_names
+# moto has what stands in a request's path.
+_SPELLED = {f"batch:{name.lower()}": f"batch:{name}" for name in _BATCH_OPERATIONS}
 
 
 @dataclass(frozen=True)
@@ -349,15 +355,22 @@ def _end(self: Job, reason: str) -> None:
 def enforcing_iam() -> Iterator[list[tuple[str, bool]]]:
     """Let every request be authorized by the policies of the one who makes it; yields what was decided of which action.
 
-    moto knows the resource of S3 requests; for ECR, Logs and ECS it is told here. It does not know the context that
+    moto knows the resource of S3 requests; for others it is told here. It does not know the context that
     conditions ask for, so statements count as if they had none.
     """
-    resources = {ECRResponse: _repository, LogsResponse: _log_group, EC2ContainerServiceResponse: _cluster}
+    resources = {
+        ECRResponse: _repository,
+        LogsResponse: _log_group,
+        EC2ContainerServiceResponse: _cluster,
+        BatchResponse: _queue_or_job,
+        CloudFormationResponse: _stack,
+    }
     decisions: list[tuple[str, bool]] = []
     check = IAMRequestBase.check_action_permitted
 
     def decide(self: IAMRequestBase, resource: str) -> None:
         permitted = False
+        self._action = _SPELLED.get(self._action, self._action)
         try:
             check(self, resource)
             permitted = True
@@ -382,6 +395,21 @@ def _repository(self: Any) -> str:
 def _log_group(self: Any) -> str:
     group, stream = self._get_param("logGroupName"), self._get_param("logStreamName")
     return f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{group}:log-stream:{stream or ''}"
+
+
+def _queue_or_job(self: Any) -> str:
+    """Return the resource of a Batch request; of a submission the queue alone, not the definition."""
+    kinds = {"submitjob": ("job-queue", "jobQueue"), "terminatejob": ("job", "jobId")}
+    action = self._get_action()
+    if action not in kinds:
+        return "*"
+    kind, parameter = kinds[action]
+    return f"arn:aws:batch:{REGION}:{ACCOUNT}:{kind}/{self._get_param(parameter)}"
+
+
+def _stack(self: Any) -> str:
+    stack = cloudformation_backends[ACCOUNT][REGION].get_stack(self._get_param("StackName"))
+    return str(stack.stack_id)
 
 
 def _cluster(self: Any) -> str:

@@ -335,7 +335,36 @@ def check_what_is_remembered(account: Account) -> None:
     assert "Number of stacks with differences: 0" in account.diff()
 
 
-def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: Account, docker: Path) -> None:
+def check_use(account: Account, laptop: Path) -> None:
+    """Use what was deployed as its users do, and leave the bucket as it was."""
+    here = ("env", f"LDP_STORAGE_URL={laptop}")
+    ldp = (*here, sys.executable, "-c", "from job.cli import run; run()")
+    account.run(*ldp, "data", "sample", "taiwan_credit", "--rows", "300")
+    account.run(*here, "make", "--no-print-directory", "upload-data", "DATASET=taiwan_credit", "ARGS=--sample")
+    sent = json.loads(account.run(*ldp, "cloud", "submit", "taiwan_credit", "--spec", "quick", "--json"))
+    names = [job["name"] for job in sent["jobs"]]
+    assert [name.split("-")[1] for name in names] == ["data", "training"]
+
+    def states() -> dict[str, str]:
+        told = json.loads(account.run(*ldp, "cloud", "status", sent["execution"], "--json"))
+        return {row["name"]: row["state"] for row in told["jobs"]}
+
+    assert states() == dict.fromkeys(names, "RUNNING"), "this emulator starts whatever is submitted"
+    ended = json.loads(account.run(*ldp, "cloud", "cancel", sent["execution"], "--yes", "--json"))
+    assert [job["name"] for job in ended] == names[::-1], "dependents first"
+    assert states() == dict.fromkeys(names, "FAILED")
+    bucket = account.outputs()["S3BucketName"]
+    assert bucket in account.make("outputs", "ARGS=--json")
+    s3 = account.emulator.client("s3")
+    keys = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert {key.split("/")[0] for key in keys} == {"data", "specs"}, "nothing that could pass for a result"
+    for key in keys:
+        s3.delete_object(Bucket=bucket, Key=key)
+
+
+def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(
+    account: Account, docker: Path, tmp_path: Path
+) -> None:
     assert "there is no such stack; nothing to do" in account.make("unbootstrap", "YES=true")
     bootstrap(account)
 
@@ -343,6 +372,7 @@ def test_a_platform_is_born_switches_its_mode_and_goes_without_a_trace(account: 
     check_deploy(account, docker)
     check_mode(account, gpu=False, size=50, tag=content_tag("cpu"))
     check_what_lies_around(account)
+    check_use(account, tmp_path / "laptop")
     before = {kind: environment["computeEnvironmentArn"] for kind, environment in account.environments().items()}
     queues = set(account.queues())
 

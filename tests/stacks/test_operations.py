@@ -134,7 +134,33 @@ def planned(*arguments: str) -> list[str]:
     environment = {name: value for name, value in os.environ.items() if name not in MAKE_VARIABLES}
     command = ["make", "--dry-run", "--no-print-directory", *arguments]
     result = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=300, check=True)
-    return [line for line in result.stdout.splitlines() if "cdk" in line or "-m stacks" in line]
+    return [
+        line for line in result.stdout.splitlines() if any(one in line for one in ("cdk", "-m stacks", "ldp cloud"))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("target", "dataset", "command"),
+    [
+        ("upload-data", "", "upload"),
+        ("upload-data", "taiwan_credit", "upload taiwan_credit"),
+        ("submit-data-job", "taiwan_credit", "submit taiwan_credit --data-only"),
+        ("submit-data-jobs", "", "submit --all --data-only"),
+        ("submit-job", "taiwan_credit", "submit taiwan_credit --skip-data"),
+        ("submit-jobs", "", "submit --all --skip-data"),
+        ("outputs", "", "outputs"),
+    ],
+)
+def test_the_published_names_do_what_ldp_cloud_does(target: str, dataset: str, command: str) -> None:
+    (line,) = planned(target, "ARGS=--json", f"DATASET={dataset}")
+    assert line.split() == [".venv/bin/ldp", "cloud", *command.split(), "--json"]
+
+
+def test_a_target_of_one_dataset_asks_for_it() -> None:
+    for target in ("submit-job", "submit-data-job"):
+        with pytest.raises(subprocess.CalledProcessError) as refusal:
+            planned(target)
+        assert f"make {target} DATASET=taiwan_credit" in refusal.value.stderr
 
 
 TARGETS = {

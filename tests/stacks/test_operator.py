@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from job.cloud.permissions import ACTIONS
 from tests.stacks.synthesis import Synthesized, synthesize
 
 
@@ -53,6 +54,12 @@ def test_what_is_uploaded_is_never_a_result(either: Synthesized) -> None:
     }
     assert written == {"/data/raw/*", "/specs/*"}
     assert statements(either)["ListObjects"]["Resource"] == bucket
+
+
+def test_it_allows_what_the_commands_call_and_nothing_else(either: Synthesized) -> None:
+    allowed = {action for one in statements(either).values() for action in listed(one["Action"])}
+    assert allowed == {action for action, _ in ACTIONS.values()}
+    assert {sid for _, sid in ACTIONS.values()} == set(statements(either)) - {"SubmitDefinitions"}
 
 
 def test_it_passes_no_role_and_allows_no_wildcard_action(either: Synthesized) -> None:

@@ -181,14 +181,14 @@ def test_stacks_take_from_job_only_what_needs_no_library() -> None:
             elif isinstance(node, ast.ImportFrom) and node.module:
                 imported.add((file.name, node.module))
     from_job = {module for _, module in imported if module.split(".")[0] == "job"}
-    assert from_job == {"job.catalogue", "job.machines", "job.planning.deadline"}
+    assert from_job == {"job.catalogue", "job.cloud.permissions", "job.machines", "job.planning.deadline"}
     environment = {(file, module) for file, module in imported if module == "os"}
     # The command lines alone look at it: for a region that other tools would follow.
     assert environment == {("__main__.py", "os"), ("smoke.py", "os")}, "the stack reads no environment"
 
-    code = "import sys, job.machines, job.planning.deadline; print(*sys.modules)"
+    code = "import sys, job.cloud.permissions, job.machines, job.planning.deadline; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert not {"numpy", "pydantic", "pandas"} & set(done.stdout.split())
+    assert not {"numpy", "pydantic", "pandas", "boto3"} & set(done.stdout.split())
 
 
 def test_prod_is_protected_and_keeps_what_it_has_but_not_after_a_failed_first_deployment() -> None:

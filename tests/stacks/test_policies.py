@@ -53,10 +53,10 @@ def test_no_role_has_a_managed_policy(either: Synthesized) -> None:
 
 def test_the_job_role_reaches_its_prefixes_of_the_bucket_and_nothing_else(either: Synthesized) -> None:
     bucket = {"Fn::GetAtt": [either.logical_id("AWS::S3::Bucket"), "Arn"]}
-    written = under(bucket, "data/interim/*", "data/processed/*", "executions/*", "reports/*")
+    written = under(bucket, "data/attempts/*", "data/interim/*", "data/processed/*", "executions/*", "reports/*")
     assert allowed(either, "JobRole") == {
         "s3:ListBucket": [bucket],
-        "s3:GetObject": under(bucket, "data/*", "executions/*", "reports/*"),
+        "s3:GetObject": under(bucket, "data/*", "executions/*", "reports/*", "specs/*"),
         "s3:PutObject": written,
         "s3:AbortMultipartUpload": written,
         "s3:DeleteObject": under(bucket, "executions/*/failures/*", "executions/*/progress/*"),
@@ -67,7 +67,8 @@ def test_the_job_role_lists_its_prefixes_only(either: Synthesized) -> None:
     statements = either.named("AWS::IAM::Policy", "JobRole")["PolicyDocument"]["Statement"]
     (listing,) = (statement for statement in statements if statement["Action"] == "s3:ListBucket")
     # IfExists: a request for one key that is missing carries no prefix, and must be told 404, not 403.
-    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": ["data/*", "executions/*", "reports/*"]}}
+    readable = ["data/*", "executions/*", "reports/*", "specs/*"]
+    assert listing["Condition"] == {"StringLikeIfExists": {"s3:prefix": readable}}
 
 
 def test_the_execution_role_pulls_this_image_and_writes_this_log(either: Synthesized) -> None:

@@ -16,15 +16,8 @@ from botocore.exceptions import ClientError, EndpointConnectionError, NoCredenti
 from moto import mock_aws
 
 from job.cli import main
-from job.cloud.platform import (
-    Image,
-    JobDefinition,
-    Platform,
-    active_definitions,
-    find_platform,
-    image_in_use,
-    is_pushed,
-)
+from job.cloud.definitions import Image, JobDefinition, active_definitions, image_in_use, is_pushed
+from job.cloud.platform import Platform, find_platform
 from job.cloud.session import Aws, refusals
 from job.errors import AwsRefused, ImageUnclear, JobDefinitionNotFound, PlatformNotFound, SettingInvalid, UsageError
 from tests.stacks.fakes import put_image
@@ -211,10 +204,12 @@ def refusal(code: str, message: str = "no") -> ClientError:
         (
             refusal("AccessDenied", "not authorized"),
             "AWS refused DescribeStacks: not authorized",
-            "ask for that permission",
+            "operator policy (output OperatorPolicyArn, statement LookAtStack)",
         ),
+        (refusal("403", "Forbidden"), "AWS refused DescribeStacks: Forbidden", "statement LookAtStack"),
+        (refusal("NoSuchBucket"), "AWS refused DescribeStacks", "make apply"),
         (refusal("ExpiredToken"), "AWS refused DescribeStacks", "expired or wrong"),
-        (refusal("Throttling", "Rate exceeded"), "Rate exceeded", "try again"),
+        (refusal("Throttling", "Rate exceeded"), "Rate exceeded", "wait a minute"),
         (ClientError({}, "DescribeStacks"), "AWS refused DescribeStacks", "try again"),
         (refusal("ValidationError", "does not say"), "does not say", "Check account"),
         (NoCredentialsError(), "Unable to locate credentials", "aws configure"),

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.console import Console
-from job.errors import DatasetNotFound, ExecutionNotFound, StorageError
+from job.errors import DatasetNotFound, ExecutionNotFound, ManifestDamaged, StorageError
 from job.executions.executions import create, create_next, load_execution
 from job.executions.headings import Heading, read_headings
 from job.executions.identity import Identity
@@ -252,6 +252,16 @@ def test_an_edited_spec_is_told_in_passing_and_the_one_that_only_the_versions_pa
     (record,) = started(again, named("tiny"))
     assert record["other"] == "versions"
     assert "to go on with that one: remove xgboost, then `ldp" in record["message"]
+
+
+def test_on_batch_an_execution_that_says_no_spec_is_never_taken_for_one_of_the_default(store: Store) -> None:
+    assert find_spec(store, "mine", named("tiny")) == named("tiny")
+    with pytest.raises(ExecutionNotFound, match=r"no execution 'mine' .*--spec"):
+        find_spec(store, "mine", named("tiny"), on_batch=True)
+    store.put(manifest_key("mine"), b"")
+    with pytest.raises(ManifestDamaged, match="--spec"):
+        find_spec(store, "mine", named("tiny"), on_batch=True)
+    assert find_spec(store, None, named("tiny"), on_batch=True) == named("tiny"), "a definition's own command has no id"
 
 
 def test_an_execution_of_a_dataset_that_is_not_known_here_can_be_read_and_not_run(store: Store) -> None:

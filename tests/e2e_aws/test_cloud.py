@@ -1,0 +1,366 @@
+"""From a laptop to a finished table: `ldp cloud` against an AWS on loopback whose Batch runs the jobs.
+
+The emulator tells no places in queues, no prices and no quotas of instances: what then is said is part of this.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from botocore.client import BaseClient
+
+from job.cli import main
+from job.cloud.permissions import ACTIONS
+from tests.e2e_aws.batch import Batch, executing
+from tests.e2e_aws.emulator import Emulator, enforcing_iam, running
+from tests.specs import TINY, TINY_UNITS
+from tests.stacks.fakes import put_image
+from tests.stacks.synthesis import synthesize
+
+pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
+
+STACK = "loan-default-prediction-dev"
+DATASET = "taiwan_credit"
+Ldp = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account with a platform, on whose Batch jobs run, and a laptop beside it."""
+
+    emulator: Emulator
+    outputs: dict[str, str]
+    batch: Batch
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    (tmp_path / "jobs").mkdir()
+    with running() as emulator, executing(emulator, tmp_path / "jobs") as batch:
+        template = json.dumps(synthesize().template)
+        cloudformation = emulator.client("cloudformation")
+        cloudformation.create_stack(StackName=STACK, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
+        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+        put_image(emulator.client("ecr"), outputs["EcrRepoName"], outputs["ImageTag"])
+        yield Account(emulator, outputs, batch)
+
+
+@pytest.fixture
+def calls() -> set[str]:
+    """Which operations `ldp` has asked of AWS."""
+    return set()
+
+
+@contextlib.contextmanager
+def recording(calls: set[str]) -> Iterator[None]:
+    call = BaseClient._make_api_call
+
+    def record(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
+        calls.add(operation)
+        return call(self, operation, arguments)
+
+    with patch.object(BaseClient, "_make_api_call", record):
+        yield
+
+
+@pytest.fixture
+def ldp(
+    account: Account,
+    calls: set[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> Ldp:
+    """Run `ldp`, and return its standard output, as JSON where that was asked for."""
+    for name, value in account.emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "laptop").mkdir()
+    monkeypatch.chdir(tmp_path / "laptop")
+    Path("tiny.toml").write_text(TINY)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        monkeypatch.setattr(sys, "argv", ["ldp", *arguments])
+        ended = 0
+        try:
+            with recording(calls):
+                main()
+        except SystemExit as end:
+            ended = int(end.code or 0)
+        said = capsys.readouterr()
+        assert ended == code, said.err
+        assert "Traceback" not in said.err
+        if code:
+            return said.err
+        # The emulator in this process says on standard output that it knows no prices.
+        out = "".join(line for line in said.out.splitlines(keepends=True) if not line.startswith("Unable to find app"))
+        return json.loads(out) if "--json" in arguments else out
+
+    return run
+
+
+def states(ldp: Ldp, *arguments: str) -> dict[str, tuple[str, str]]:
+    """Return state and words of each job."""
+    return {row["name"]: (row["state"], row["words"]) for row in ldp("cloud", "status", *arguments, "--json")["jobs"]}
+
+
+def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_local_run(
+    account: Account, ldp: Ldp, calls: set[str]
+) -> None:
+    ldp("data", "sample", DATASET, "--rows", "600")
+    refusal = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", code=1)
+    assert "there is no raw file" in refusal
+    assert f"ldp cloud upload {DATASET}" in refusal
+    assert "synthetic sample" in ldp("cloud", "upload", DATASET, code=2)
+    (uploaded,) = ldp("cloud", "upload", DATASET, "--sample", "--json")
+    assert uploaded["sent"]
+    assert not ldp("cloud", "upload", "--sample", "--json")[0]["sent"]
+
+    planned = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--dry-run", "--json")
+    assert account.batch.requests == []
+    assert any("not processed yet" in note for note in planned["notes"])
+    sent = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--json")
+    execution, submission = sent["execution"], sent["submission"]
+    assert execution.startswith("tiny-")
+    data, training = (f"{DATASET}-{kind}-{submission}" for kind in ("data", "training"))
+    assert [one["jobName"] for one in account.batch.requests] == [data, training]
+    assert account.batch.requests[1]["dependsOn"] == [{"jobId": sent["jobs"][0]["id"]}]
+    assert states(ldp)[training] == ("PENDING", f"it waits for {data}, which is RUNNABLE")
+    assert states(ldp)[data][0] == "RUNNABLE"
+    assert "has not started" in _said(ldp, "cloud", "logs", data)
+
+    (job,) = account.batch.ready()
+    assert account.batch.run(job) == 0
+    (job,) = account.batch.ready()
+    assert account.batch.run(job, ends="reclaimed") == -9
+    row = {one["name"]: one for one in ldp("cloud", "status", execution, "--json")["jobs"]}[training]
+    assert (row["state"], row["attempts"], row["lost"], row["failed"]) == ("RUNNABLE", 1, 1, 0)
+    assert row["total"] == TINY_UNITS
+    assert row["done"] >= 1
+    assert account.batch.run(job, ends="term") == 143
+    assert account.batch.run(job) == 0
+    found = ldp("cloud", "status", "--json")
+    assert [(one["state"], one["lost"]) for one in found["jobs"]] == [("SUCCEEDED", 0), ("SUCCEEDED", 2)]
+    assert found["jobs"][1]["done"] == TINY_UNITS
+
+    # Workers that are killed with their parent say so in words of their own.
+    said = ldp("cloud", "logs", training).splitlines()
+    lines = [json.loads(line) for line in said if line.startswith("{")]
+    assert [one["event"] for one in lines if one["event"] in {"starting", "resuming"}] == [
+        "starting", "resuming", "resuming",
+    ]  # fmt: skip
+    second = ldp("cloud", "logs", training, "--attempt", "2")
+    assert "stopped" in second
+    assert "starting" not in second
+
+    pulled = ldp("cloud", "pull", "--json")
+    assert (pulled["execution"], pulled["damaged"], pulled["refused"]) == (execution, [], [])
+    assert ldp("cloud", "pull", execution, "--json")["here"] == TINY_UNITS
+    assert calls <= set(ACTIONS), calls - set(ACTIONS)
+
+    ldp("data", "process", DATASET)
+    ldp("experiment", "run", "--spec", "tiny.toml", "--execution-id", "local")
+    assert ldp("analyze", "summary", execution, "--json") == ldp("analyze", "summary", "local", "--json")
+
+    sharded = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--skip-data", "--shards", "4", "--json")
+    assert [one["shards"] for one in sharded["jobs"]] == [4]
+    assert sharded["estimates"][DATASET]["usd"] > 0
+    assert sharded["estimated_usd"] == sharded["estimates"][DATASET]["usd"]
+    first, *others = account.batch.ready()
+    assert len(others) == 3
+    account.batch.run(first, ends="term")
+    assert states(ldp, sharded["execution"])[sharded["jobs"][0]["name"]][1].startswith(("4 ", "3 ", "1 "))
+    account.batch.run_all()
+    rows = states(ldp, sharded["execution"], "--shards")
+    assert len(rows) == 5
+    assert {state for state, _ in rows.values()} == {"SUCCEEDED"}
+    assert ldp("cloud", "cost", sharded["execution"], "--json")["predicted_usd"] == sharded["estimated_usd"]
+    ldp("cloud", "pull", sharded["execution"])
+    assert ldp("analyze", "summary", sharded["execution"], "--json") == ldp("analyze", "summary", "local", "--json")
+
+
+def _said(ldp: Ldp, *arguments: str) -> str:
+    """Return what a command says on standard error, which the log goes to."""
+    with patch("job.console.Console.warning") as told:
+        ldp(*arguments)
+    return " ".join(str(call.args[1]) for call in told.call_args_list)
+
+
+def test_jobs_are_cancelled_and_another_submission_is_left_alone(account: Account, ldp: Ldp) -> None:
+    ldp("data", "sample", DATASET, "--rows", "300")
+    ldp("cloud", "upload", "--sample", DATASET)
+    first, second = (ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--json") for _ in range(2))
+    assert "not confirmed" in ldp("cloud", "cancel", first["execution"], code=2)
+    ended = ldp("cloud", "cancel", first["submission"], "--yes", "--json")
+    assert [one["name"] for one in ended] == [one["name"] for one in reversed(first["jobs"])], "dependents first"
+    assert {state for state, _ in states(ldp, first["execution"]).values()} == {"FAILED"}
+    assert {state for state, _ in states(ldp, second["execution"]).values()} == {"RUNNABLE", "PENDING"}
+    assert "ended by ldp cloud cancel" in str(states(ldp, first["execution"]))
+    assert ldp("cloud", "cancel", first["submission"], "--yes", "--json") == []
+
+
+def test_what_was_cancelled_is_resumed_in_its_shards_and_what_it_cost_is_told(
+    account: Account, ldp: Ldp, calls: set[str]
+) -> None:
+    ldp("data", "sample", DATASET, "--rows", "300")
+    ldp("cloud", "upload", "--sample", DATASET)
+    sent = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--shards", "3", "--json")
+    execution = sent["execution"]
+    (data,) = account.batch.ready()
+    account.batch.run(data)
+    first, second, _ = account.batch.ready()
+    account.batch.run(first)
+    assert ldp("cloud", "resume", execution, "--json")["left"] == [], "its jobs are at it"
+    for _ in range(2):
+        account.batch.run(second, ends="reclaimed")
+    ldp("cloud", "cancel", execution, "--yes")
+    planned = ldp("cloud", "resume", execution, "--dry-run", "--json")
+    assert [(one["shard"], one["lost"]) for one in planned["left"]] == [("2/3", 2), ("3/3", 0)]
+    resumed = ldp("cloud", "resume", execution, "--json")
+    on_demand, usual = account.outputs["OnDemandJobQueueName"], account.outputs["JobQueueName"]
+    assert [one["queue"] for one in resumed["jobs"]] == [on_demand, usual]
+    account.batch.run_all()
+    assert ldp("cloud", "resume", execution, "--json")["left"] == []
+    assert {one["done"] for one in ldp("cloud", "status", execution, "--json")["jobs"] if one["total"]} == {TINY_UNITS}
+    cost = ldp("cloud", "cost", execution, "--json")
+    assert (cost["unknown"], cost["instances"], cost["estimate"]) == (0, 1, True)
+    assert sorted(one["end"] for one in cost["attempts"]) == ["complete"] * 4 + ["killed"] * 2
+    assert 0 < cost["wasted_usd"] < cost["usd"] < cost["on_demand_usd"]
+    assert ldp("cloud", "cost", execution, "--json")["usd"] == cost["usd"]
+    (spent,) = {one["usd"] for one in ldp("cloud", "status", execution, "--json")["jobs"] if one["usd"]}
+    assert spent > 0
+    assert Path("reports", execution, "cost.json").is_file()
+    assert calls <= set(ACTIONS), calls - set(ACTIONS)
+
+
+def test_what_cannot_run_is_refused_with_its_remedy(account: Account, ldp: Ldp) -> None:
+    ldp("data", "sample", DATASET, "--rows", "300")
+    ldp("cloud", "upload", "--sample", DATASET)
+    ecr, batch = account.emulator.client("ecr"), account.emulator.client("batch")
+    name, tag = account.outputs["EcrRepoName"], account.outputs["ImageTag"]
+    assert "did you mean 'taiwan_credit'" in ldp("cloud", "submit", "taiwan", "--spec", "tiny.toml", code=2).lower()
+    ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageTag": tag}])
+    assert "make docker-build docker-push" in ldp("cloud", "submit", DATASET, "--spec", "quick", code=1)
+    put_image(ecr, name, tag)
+    batch.update_job_queue(jobQueue=account.outputs["JobQueueName"], state="DISABLED")
+    refusal = ldp("cloud", "submit", DATASET, "--spec", "quick", code=1)
+    assert "is DISABLED" in refusal
+    ldp("cloud", "submit", DATASET, "--spec", "quick", "--on-demand", "--json")
+    batch.deregister_job_definition(jobDefinition="loan-default-prediction-taiwan-credit:1")
+    assert "has no active revision" in ldp("cloud", "submit", DATASET, "--spec", "quick", "--on-demand", code=1)
+    assert len(account.batch.requests) == 2
+    assert "knows no job of 'houses'" in ldp("cloud", "status", "houses", code=1)
+    s3, bucket = account.emulator.client("s3"), account.outputs["S3BucketName"]
+    for found in s3.list_objects_v2(Bucket=bucket)["Contents"]:
+        s3.delete_object(Bucket=bucket, Key=found["Key"])
+    s3.delete_bucket(Bucket=bucket)
+    for command in (("upload", "--sample", DATASET), ("pull", "autumn")):
+        assert "bucket" in ldp("cloud", *command, code=1)
+
+
+def test_a_plan_tells_what_the_platform_takes_as_it_is_deployed(account: Account, ldp: Ldp, calls: set[str]) -> None:
+    asked = ("cloud", "plan", "--platform", STACK, "--spec", "quick", "--only-dataset", DATASET, "--json")
+    assert "neither processed data nor a raw file" in ldp(*asked, code=1)
+    ldp("data", "sample", DATASET, "--rows", "300")
+    ldp("cloud", "upload", "--sample", DATASET)
+    found = ldp(*asked, "--rows", "30000")
+    (deployed,) = found["deployed"]
+    assert deployed["command"] == f"ldp cloud submit {DATASET} --spec quick --shards 1"
+    assert 0 < deployed["row"]["usd"][0] <= deployed["row"]["usd"][2]
+    assert found == ldp(*asked, "--rows", "30000")
+    assert found["if_redeployed"][0]["mark"] == "cheapest"
+    assert calls <= set(ACTIONS)
+
+
+def operator(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take on the credentials of somebody who has the operator's policy and nothing else."""
+    iam = account.emulator.client("iam")
+    trust = json.dumps({"Version": "2012-10-17", "Statement": []})
+    role = iam.create_role(RoleName="operator", AssumeRolePolicyDocument=trust)["Role"]
+    iam.attach_role_policy(RoleName="operator", PolicyArn=account.outputs["OperatorPolicyArn"])
+    keys = account.emulator.client("sts").assume_role(RoleArn=role["Arn"], RoleSessionName="test")["Credentials"]
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", keys["AccessKeyId"])
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", keys["SecretAccessKey"])
+    monkeypatch.setenv("AWS_SESSION_TOKEN", keys["SessionToken"])
+
+
+def test_the_operators_policy_is_enough_for_all_of_it(
+    account: Account, ldp: Ldp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ldp("data", "sample", DATASET, "--rows", "300")
+    operator(account, monkeypatch)
+    decided: set[tuple[str, bool]] = set()
+
+    def allowed(*arguments: str) -> Any:
+        with enforcing_iam() as decisions:
+            found = ldp(*arguments)
+        decided.update(decisions)
+        return found
+
+    allowed("cloud", "upload", "--sample", DATASET)
+    sent = allowed("cloud", "submit", DATASET, "--spec", "tiny.toml", "--json")
+    allowed("cloud", "status", "--json")
+    account.batch.run_all()
+    allowed("cloud", "status", "--json")
+    allowed("cloud", "logs", sent["jobs"][1]["name"])
+    allowed("cloud", "pull", "--json")
+    allowed("cloud", "submit", DATASET, "--spec", "quick", "--data-only")
+    allowed("cloud", "cancel", "--yes")
+    allowed("cloud", "outputs")
+    refused = {action for action, permitted in decided if not permitted}
+    used = {action for action, permitted in decided if permitted}
+    assert refused == set()
+    every = {action for action, _ in ACTIONS.values()}
+    assert used <= every
+    # The emulator asks for no tagging, knows no snapshot, and aborts are for uploads that fail.
+    assert every - used <= {
+        "batch:TagResource", "batch:GetJobQueueSnapshot", "s3:AbortMultipartUpload", "pricing:GetProducts",
+        "servicequotas:GetServiceQuota", "servicequotas:GetAWSDefaultServiceQuota", "ec2:DescribeSpotPriceHistory",
+    }  # fmt: skip
+
+    ldp("cloud", "submit", DATASET, "--spec", "quick", "--data-only")
+    ldp("data", "sample", DATASET, "--rows", "301", "--force")
+    submit = ("submit", DATASET, "--spec", "quick", "--data-only")
+    needs: dict[str, tuple[str, ...]] = {
+        "LookAtStack": ("outputs",),
+        "LookAtJobs": ("status",),
+        "LookAtImages": submit,
+        "SubmitToQueues": submit,
+        "EndJobs": ("cancel", "--yes"),
+        "ReadLogs": ("logs", sent["jobs"][1]["name"]),
+        "ListObjects": ("pull",),
+        "FetchObjects": ("pull", sent["execution"]),
+        "UploadObjects": ("upload", "--sample", DATASET),
+    }
+    for sid, command in needs.items():
+        with without(account, sid), enforcing_iam():
+            said = ldp("cloud", *command, code=1)
+        # What is asked of the store is refused in the store's words.
+        assert sid in {"ListObjects", "FetchObjects"} or f"statement {sid})" in said, (sid, said)
+
+
+@contextlib.contextmanager
+def without(account: Account, sid: str) -> Iterator[None]:
+    """Take one statement out of what the operator may do, while the block runs."""
+    iam, whole = account.emulator.client("iam"), account.outputs["OperatorPolicyArn"]
+    version = iam.get_policy(PolicyArn=whole)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=whole, VersionId=version)["PolicyVersion"]["Document"]
+    left = [one for one in document["Statement"] if one["Sid"] != sid]
+    assert len(left) == len(document["Statement"]) - 1
+    less = iam.create_policy(PolicyName=f"without-{sid}", PolicyDocument=json.dumps({**document, "Statement": left}))
+    iam.attach_role_policy(RoleName="operator", PolicyArn=less["Policy"]["Arn"])
+    iam.detach_role_policy(RoleName="operator", PolicyArn=whole)
+    try:
+        yield
+    finally:
+        iam.attach_role_policy(RoleName="operator", PolicyArn=whole)
+        iam.detach_role_policy(RoleName="operator", PolicyArn=less["Policy"]["Arn"])
