@@ -22,7 +22,14 @@ DatasetsOption = Annotated[
     list[str] | None, typer.Option("--only-dataset", metavar="DATASET", help="Only this dataset (repeatable).")
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--jobs", "-j", min=1, max=1024, help="Worker processes (default: LDP_N_JOBS, or all).")
+    int | None,
+    typer.Option(
+        "--jobs",
+        "-j",
+        min=1,
+        max=1024,
+        help="Worker processes (default: LDP_N_JOBS, or all); on a GPU those that use it (1).",
+    ),
 ]
 
 

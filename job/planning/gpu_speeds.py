@@ -1,8 +1,9 @@
 """How fast fits are on a GPU, for plans: every figure in one place, with where it comes from.
 
-Measured on one NVIDIA H100 80GB HBM3 (driver 580.159, CUDA 13, November 2026) beside 16 cores, with 40 features, 100
-rounds, at 30,000 and 300,000 rows. No card that the platform starts was at hand: their figures are the H100's, with
-what grows with the rows made slower by the ratio of the cards' memory bandwidths. Good to within a factor of two.
+Measured on one NVIDIA H100 80GB HBM3 (driver 580.159, CUDA 13, November 2026): 100 rounds on 24,000 and 240,000 rows of
+40 features, the GPU with one thread of the host against one thread of the same host. No card that the platform starts
+was at hand: what an H100 does with its memory they are taken to do slower by the ratio of the bandwidths. So these are
+good to within a factor of two, and a measurement on the card itself is better (`make bench-gpu`).
 """
 
 from __future__ import annotations
@@ -12,22 +13,6 @@ from types import MappingProxyType
 from typing import Final
 
 from job.training.candidates import ModelName
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How fast an H100 fits a model.
-
-    Attributes
-    ----------
-    round_s : float
-        Seconds that a boosting round takes however few the rows are: starting kernels, and what the host does.
-    times : float
-        How many times as fast as one core it is in what grows with the rows.
-    """
-
-    round_s: float
-    times: float
 
 
 @dataclass(frozen=True)
@@ -45,17 +30,40 @@ class Card:
     share: float
 
 
+@dataclass(frozen=True)
+class Pace:
+    """How fast an H100 fits a model.
+
+    Attributes
+    ----------
+    round_s : float
+        Seconds that a boosting round takes however few the rows are: starting kernels, and what the host does.
+    times : float
+        How many times as fast as one core it is in what grows with the rows.
+    of_card : bool
+        Whether that is the card's doing, so that another card has another figure.
+    """
+
+    round_s: float
+    times: float
+    of_card: bool
+
+    def seconds(self, rounds: float, cpu_s: float, card: Card) -> float:
+        """Return what a fit takes on a card that takes one core so many seconds."""
+        return rounds * self.round_s + cpu_s / (self.times * (card.share if self.of_card else 1.0))
+
+
 PACES: Final = MappingProxyType[ModelName, Pace]({
-    # With the bins there 100 rounds of depth 6 take 0.13 and 0.18 s; one core takes 1.0 s at 30,000 rows.
-    "xgboost": Pace(0.00125, 140.0),
-    # 0.9 s at 30,000 rows, where one core takes 0.8 s; 1.1 s at 300,000, where 16 cores take that too.
-    "lightgbm": Pace(0.008, 20.0),
+    # Bins apart 0.14 and 0.22 s; one core takes 0.89 and 4.87 s.
+    "xgboost": Pace(0.0012, 50.0, of_card=True),
+    # 0.94 and 1.74 s; one core takes 0.75 and 4.75 s. Rows are dealt out among leaves by the host, whatever the card.
+    "lightgbm": Pace(0.008, 5.0, of_card=False),
 })  # fmt: skip
 CARDS: Final = MappingProxyType({
     "g4dn": Card("T4", 320 / 3350),
     "g5": Card("A10G", 600 / 3350),
     "g6": Card("L4", 300 / 3350),
 })  # fmt: skip
-BINNING_S: Final = 0.14
+BINNING_S: Final = 0.15
 """CPU seconds for a million numbers, once for each fold: bins are made on the host, by one thread, for both devices."""
 SOURCE: Final = "GPU speeds reckoned from an H100's"

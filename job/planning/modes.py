@@ -132,26 +132,47 @@ def modes(planned: Plan, vcpus: int = DEFAULT_VCPUS) -> Modes:
     vcpus : int
         What the machines have, or the next more that a family offers.
     """
+    alike = _alike(planned)
+    here = [(planned.costs[item].cpu_seconds, count) for item, count in alike.items()]
+    rest = [(planned.costs[i].cpu_seconds, count) for i, count in alike.items() if i[0].model not in FITTED_ON_GPU]
 
     def on_cpu(machine: Machine, workers: int) -> Mode:
-        longest = max((cost.cpu_seconds for cost in planned.costs.values()), default=0.0)
-        whole = sum(cost.cpu_seconds for cost in planned.costs.values())
+        whole, longest = _whole_and_longest(here)
         return Mode(machine, workers, 0.0, whole, max(whole / workers, longest))
 
     def on_gpu(machine: Machine, workers: int) -> Mode:
-        card = CARDS[machine.family]
-        there = {item for item in planned.costs if item[0].model in FITTED_ON_GPU}
-        gpu = sum(gpu_seconds(planned, item, card) for item in there)
-        rest = [cost.cpu_seconds for item, cost in planned.costs.items() if item not in there]
-        crew = crew_of("gpu", 1, workers)
+        card, there = CARDS[machine.family], [item for item in alike if item[0].model in FITTED_ON_GPU]
+        gpu = sum(alike[item] * gpu_seconds(planned, item, card) for item in there)
+        cpu, longest = _whole_and_longest(rest)
+        workers = crew_of("gpu", 1, workers).workers
         # The owner of the GPU helps the others when it is through; they never help it.
-        share = (gpu + sum(rest)) / crew.workers
-        return Mode(machine, crew.workers, gpu, sum(rest), max(gpu, share, *rest, 0.0))
+        return Mode(machine, workers, gpu, cpu, max(gpu, (gpu + cpu) / workers, longest))
+
+    base, more = (run_bytes(planned.searches, planned.units, planned.infos, count) for count in (0, 1))
+
+    def workers(machine: Machine) -> int:
+        room = machine.usable_memory_mib * MIB - base
+        return max(0, min(machine.vcpus, room // max(more - base, 1)))
 
     return Modes(
-        _best(planned, vcpus, lambda one: not one.gpus and one.family in CPU_FAMILIES, on_cpu),
-        _best(planned, vcpus, lambda one: one.gpus == 1 and one.family in CARDS, on_gpu),
+        _best(vcpus, lambda one: not one.gpus and one.family in CPU_FAMILIES, workers, on_cpu),
+        _best(vcpus, lambda one: one.gpus == 1 and one.family in CARDS, workers, on_gpu),
     )
+
+
+def _alike(planned: Plan) -> dict[Item, int]:
+    """Return one item of each kind that costs the same, and how many there are."""
+    first: dict[tuple[object, ...], Item] = {}
+    counts: dict[Item, int] = {}
+    for item, cost in planned.costs.items():
+        kind = item[0].dataset, item[0].model, tuple(unit.technique for unit in item), cost.cpu_seconds
+        chosen = first.setdefault(kind, item)
+        counts[chosen] = counts.get(chosen, 0) + 1
+    return counts
+
+
+def _whole_and_longest(costs: list[tuple[float, int]]) -> tuple[float, float]:
+    return sum(seconds * count for seconds, count in costs), max((seconds for seconds, _ in costs), default=0.0)
 
 
 def gpu_seconds(planned: Plan, item: Item, card: Card) -> float:
@@ -169,7 +190,7 @@ def gpu_seconds(planned: Plan, item: Item, card: Card) -> float:
             fit_cost(search.model, family.fitted, search.sampler, rows, info.features) for family in search.families
         ]
         rounds = [_rounds(family.fitted.get("n_estimators")) for family in search.families]
-        there = [count * pace.round_s + s / (pace.times * card.share) for count, s in zip(rounds, each, strict=True)]
+        there = [pace.seconds(count, s, card) for count, s in zip(rounds, each, strict=True)]
         times = folds + 1 / len(each)  # the winner once more
         found += times * (sum(there) - sum(each)) + (folds + 1) * BINNING_S * rows * info.features / 1e6
     return max(found, 0.0)
@@ -180,21 +201,21 @@ def _rounds(value: Any) -> float:
 
 
 def _best(
-    planned: Plan, vcpus: int, allowed: Callable[[Machine], bool], mode: Callable[[Machine, int], Mode]
+    vcpus: int,
+    allowed: Callable[[Machine], bool],
+    workers: Callable[[Machine], int],
+    mode: Callable[[Machine, int], Mode],
 ) -> Mode | None:
-    """Return the cheapest way among the machines of that size; where there is none, among the next larger."""
+    """Return the cheapest way among the machines of that size; where none has the memory, among the next larger.
+
+    Parameters
+    ----------
+    workers : callable
+        Told a machine, says how many workers its memory allows, one for each processor at most.
+    """
     offered = [one for one in MACHINES.values() if allowed(one) and one.vcpus >= vcpus and one.spot_usd is not None]
     for size in sorted({one.vcpus for one in offered}):
-        found = [(one, _workers(planned, one)) for one in offered if one.vcpus == size]
-        able = [mode(one, workers) for one, workers in found if workers]
-        if able:
-            return min(able, key=lambda one: (one.usd or 0.0, one.machine.name))
+        found = [mode(one, count) for one in offered if one.vcpus == size and (count := workers(one))]
+        if found:
+            return min(found, key=lambda one: (one.usd or 0.0, one.machine.name))
     return None
-
-
-def _workers(planned: Plan, machine: Machine) -> int:
-    """Return how many workers its memory allows, one for each processor at most."""
-    for count in range(machine.vcpus, 0, -1):
-        if run_bytes(planned.searches, planned.units, planned.infos, count) / MIB <= machine.usable_memory_mib:
-            return count
-    return 0

@@ -14,7 +14,7 @@ from job.planning import gpu_speeds
 from job.planning import modes as reckoning
 from job.planning.costs import item_costs
 from job.planning.gpu_speeds import CARDS, Card, Pace
-from job.planning.items import items_of
+from job.planning.items import Item, items_of
 from job.planning.memory import run_bytes
 from job.planning.modes import dollars, gpu_seconds, modes
 from job.planning.plan import Plan, plan
@@ -61,7 +61,7 @@ def test_on_few_rows_no_gpu_is_recommended_and_the_prices_are_dated(store: Store
 def test_where_the_gpu_is_fast_enough_to_be_cheaper_it_is_recommended(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reckoning, "PACES", dict.fromkeys(gpu_speeds.PACES, Pace(0.0, 1e6)))
+    monkeypatch.setattr(reckoning, "PACES", dict.fromkeys(gpu_speeds.PACES, Pace(0.0, 1e6, of_card=True)))
     monkeypatch.setattr(reckoning, "BINNING_S", 0.0)
     found = modes(planned(store, BOOSTED.replace(', "smote_tomek"', ""), 1_000_000))
     assert found.cpu is not None
@@ -117,7 +117,8 @@ def test_a_faster_card_takes_less_and_more_rows_take_more(store: Store) -> None:
     small, large = (planned(store, BOOSTED, rows) for rows in (30_000, 300_000))
     for item in small.costs:
         slow, fast = (gpu_seconds(small, item, Card("some", share)) for share in (0.1, 1.0))
-        assert 0 < fast < slow < gpu_seconds(large, item, Card("some", 0.1))
+        assert 0 < fast <= slow < gpu_seconds(large, item, Card("some", 0.1))
+        assert (fast < slow) == (item[0].model == "xgboost"), "LightGBM's pace is the host's"
 
 
 def test_the_plan_as_json_has_both_modes(store: Store) -> None:
@@ -129,3 +130,20 @@ def test_the_plan_as_json_has_both_modes(store: Store) -> None:
 
 def test_small_amounts_are_not_called_nothing() -> None:
     assert [dollars(usd) for usd in (None, 0.0001, 0.27, 1234.5)] == ["", "under $0.01", "$0.27", "$1,234.50"]
+
+
+def test_items_that_differ_in_their_seed_alone_are_reckoned_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[object] = []
+
+    def counted(planned: Plan, item: Item, card: Card) -> float:
+        asked.append((item[0].model, item[0].technique, card.name))
+        return gpu_seconds(planned, item, card)
+
+    monkeypatch.setattr(reckoning, "gpu_seconds", counted)
+    many = modes(planned(store, BOOSTED.replace("[1, 2]", str(list(range(1, 101)))), 30_000)).gpu
+    assert len(asked) == len(set(asked)) > 0
+    monkeypatch.undo()
+    few = modes(planned(store, BOOSTED, 30_000)).gpu
+    assert many is not None
+    assert few is not None
+    assert many.gpu_seconds == pytest.approx(50 * few.gpu_seconds)
