@@ -63,9 +63,10 @@ def process(
     """Turn raw files into cleaned tables and features."""
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
+    from job.training.on_gpu import memory_named
 
     context, device = begin(use_gpu, fits=False)
-    with ending_on_notice(context.console):
+    with ending_on_notice(context.console), memory_named(device):
         if dataset is None:
             process_present(context.store, context.console, force=force, device=device)
         else:
