@@ -68,9 +68,10 @@ def process(
     from job.data.processing import process, process_present
     from job.running.notice import ending_on_notice
     from job.running.whereabouts import recorded
+    from job.training.on_gpu import memory_named
 
     context, device = begin(use_gpu, fits=False)
-    with ending_on_notice(context.console), recorded(context.store, dataset, context.console):
+    with ending_on_notice(context.console), recorded(context.store, dataset, context.console), memory_named(device):
         if dataset is None:
             process_present(context.store, context.console, force=force, device=device)
         else:

@@ -166,7 +166,7 @@ def test_jobs_of_the_gpu_mode_refuse_a_machine_without_a_gpu_rather_than_compute
         assert done.returncode == 1
         (record,) = records(done)
         assert (record["level"], record["event"]) == ("error", "command_failed")
-        assert "CUDA finds none on this machine" in record["message"]
+        assert "there is no NVIDIA driver on this machine" in record["message"]
         assert "--gpus all" in record["remedy"]
     assert store.children("executions/") == []
     assert describe_processed(store, dataset) is None
