@@ -32,7 +32,8 @@ _REMEDY = (
 )
 _STDERR = 2  # where the compiler writes by itself, whatever sys.stderr is
 _COMPILER = re.compile(rb"|\d+ (?:warning|remark)s? generated\.")
-# As CuPy, cuBLAS and XGBoost say it, and OpenCL by way of LightGBM. None of it is said of the host's memory.
+# As CuPy, cuBLAS and XGBoost say it, and OpenCL by way of LightGBM: on an H100 whose memory is full NVIDIA's speaks of
+# the host's memory, which Python and C++ say otherwise.
 _OUT_OF_MEMORY = (
     "OutOfMemoryError",
     "cudaErrorMemoryAllocation",
@@ -40,6 +41,8 @@ _OUT_OF_MEMORY = (
     "CUBLAS_STATUS_ALLOC_FAILED",
     "Memory Object Allocation Failure",
     "CL_MEM_OBJECT_ALLOCATION_FAILURE",
+    "Out of Host Memory",
+    "CL_OUT_OF_HOST_MEMORY",
     "Out of Resources",
     "CL_OUT_OF_RESOURCES",
 )

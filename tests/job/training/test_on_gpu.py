@@ -135,6 +135,7 @@ OUT_OF_MEMORY = [
         "cudaErrorMemoryAllocation: out of memory\n- Free memory: 1048576\n- Requested memory: 33554432"
     ),
     "Memory Object Allocation Failure",
+    "Out of Host Memory",
     "Out of Resources",
 ]
 
