@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu_page import as_page
-from benchmarks.gpu_sides import WARM_UP
+from benchmarks.gpu_sides import WARM_UP, WITH_THREADS
 from benchmarks.measure import RESULTS, circumstances
 from job.executions.versions import versions
 from job.training.kernels import numeric_environment
@@ -111,6 +111,15 @@ def run_side(
     return f"ended after {most_s:.0f} s, as long as it had" if timed_out else f"ended with {process.returncode}: {last}"
 
 
+def environment_of(side: str, cores: int) -> dict[str, str]:
+    """Return the variables of a side: those of a worker, but for OpenMP's threads where a fit is to have all cores.
+
+    XGBoost never takes more threads than OMP_NUM_THREADS says, whatever it is asked for.
+    """
+    threads = {"OMP_NUM_THREADS": str(cores)} if side in WITH_THREADS else {}
+    return {**numeric_environment(), **threads}
+
+
 def share_of(left_s: float, sides_left: int) -> float:
     """Return the seconds that the next side may take: twice an even share, since the first ones take the least."""
     return min(2 * left_s / sides_left, left_s)
@@ -120,12 +129,13 @@ def measure_all(options: argparse.Namespace, keep: Callable[[dict[str, Any]], No
     """Run all sides within the budget, and keep each answer as it comes."""
     began = time.perf_counter()
     sizes = [str(size) for size in options.sizes]
-    environment = numeric_environment()
     with tempfile.TemporaryDirectory() as place:
         common = ("--place", place, "--sizes", *sizes)
         print("making the rows …", file=sys.stderr)
         subprocess.run(
-            [*ME, "--prepare", "--device", options.device, *common], check=True, env={**os.environ, **environment}
+            [*ME, "--prepare", "--device", options.device, *common],
+            check=True,
+            env={**os.environ, **numeric_environment()},
         )
         sides = [(work, side) for work, side in SIDES if work in options.works]
         for number, (work, side) in enumerate(sides):
@@ -141,7 +151,7 @@ def measure_all(options: argparse.Namespace, keep: Callable[[dict[str, Any]], No
                 continue
             command = (*ME, "--work", work, "--side", side, "--device", options.device, *common)
             command += ("--trees", str(options.trees), "--cores", str(options.cores), "--most-s", f"{share:.1f}")
-            failed = run_side(command, environment, left + GRACE_S, take)
+            failed = run_side(command, environment_of(side, options.cores), left + GRACE_S, take)
             if failed is not None:
                 print(f"  {work}, {side}: failed: {failed}", file=sys.stderr)
                 keep({"work": work, "side": side, "failed": failed})

@@ -58,11 +58,17 @@ def as_page(found: Mapping[str, Any]) -> str:
         f"`{found['command']}`, {found['date']}; {where}.",
         "",
         how,
+        *_corrected(found.get("corrections", [])),
         *_seconds(answers),
         *_dollars(answers, cores, card["name"]),
         *_missing(found["answers"]),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _corrected(corrections: Sequence[str]) -> Iterator[str]:
+    if corrections:
+        yield from ("", "## Corrected", "", *(f"- {one}" for one in corrections))
 
 
 def _seconds(answers: Sequence[Answer]) -> Iterator[str]:

@@ -31,6 +31,7 @@ WARM_UP = 5000  # rows, and the least size: the first call loads libraries and c
 ROUNDS = 2
 GROWTH = 1.2  # a piece of k times the rows is expected to take k to this power times as long
 WATCH_EVERY_S = 0.01
+WITH_THREADS = ("threads", "gpu_with_threads")
 _PATIENCE_S = 300.0
 CANDIDATES: dict[str, dict[str, Any]] = {
     "xgboost": {
@@ -299,6 +300,20 @@ def go(sizes: Sequence[int], most_s: float, warm_up: Callable[[], object], do: C
         print(json.dumps({"rows": size, **answer}), flush=True)
 
 
+def require_threads(threads: int) -> None:
+    """Make sure that OpenMP gives a fit as many threads as it asks for.
+
+    Raises
+    ------
+    RuntimeError
+    """
+    from threadpoolctl import threadpool_info
+
+    given = [int(one["num_threads"]) for one in threadpool_info() if one["user_api"] == "openmp"]
+    if given and max(given) < threads:
+        raise RuntimeError(f"OpenMP gives {max(given)} threads, not {threads}: look at OMP_NUM_THREADS")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--prepare", action="store_true")
@@ -314,7 +329,7 @@ def main() -> None:
     if options.prepare:
         prepare(options.place, options.sizes, require_device(options.device == "gpu", ()))
         return
-    threads = options.cores if options.side in ("gpu_with_threads", "threads") else 1
+    threads = options.cores if options.side in WITH_THREADS else 1
     work = Work(options.work, options.place, options.trees, threads)
     few, first = WARM_UP, min(options.sizes)
     if options.side == "each_core":
@@ -327,6 +342,7 @@ def main() -> None:
     def warm_up() -> None:
         piece, _ = ready(work, device, few, first)
         piece()
+        require_threads(threads)
 
     go(
         options.sizes,

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from benchmarks.gpu import SIDES, file_stem, run_side
+from benchmarks.gpu import SIDES, environment_of, file_stem, run_side
 from benchmarks.gpu_page import as_page, best_of_cores, dollars, machines_of
-from benchmarks.gpu_sides import go
+from benchmarks.gpu_sides import go, require_threads
 from job.machines import MACHINES
 
 
@@ -105,3 +105,13 @@ def test_what_is_missing_and_what_is_not_equal_is_on_the_page() -> None:
 
 def test_the_results_are_named_by_the_card() -> None:
     assert file_stem("NVIDIA H100 80GB HBM3") == "gpu-nvidia-h100-80gb-hbm3"
+
+
+def test_a_fit_that_is_to_have_all_cores_has_them() -> None:
+    assert environment_of("threads", 16)["OMP_NUM_THREADS"] == "16"
+    assert environment_of("gpu", 16)["OMP_NUM_THREADS"] == "1"
+    require_threads(1)
+    import xgboost  # noqa: F401 - which brings OpenMP
+
+    with pytest.raises(RuntimeError, match="OMP_NUM_THREADS"):
+        require_threads(10_000)

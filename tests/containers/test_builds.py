@@ -18,7 +18,7 @@ from tests.containers.conftest import CONFINED, ROOT, Engine, make, one_at_a_tim
 
 ENTRY_POINT_CPU_SECONDS = 6.0
 CPU_IMAGE_BYTES = 650e6
-GPU_IMAGE_BYTES = 2.9e9
+GPU_IMAGE_BYTES = 2.2e9
 # What the small and the larger GPU types of the platform compute with: T4, A10G, L4.
 ARCHITECTURES = ("75", "86", "89")
 
