@@ -209,6 +209,8 @@ def _row(
     status = None if execution is None else progress.get(execution)
     dataset = label.dataset if label else ""
     units = None if status is None else next((one for one in status.datasets if one.dataset == dataset), None)
+    if job.state == "FAILED" and units is not None and units.done == units.total:
+        words, fix = f"{words}; all its units are done since", None
     eta = None if status is None or job.ended or not status.outlook.running else status.outlook.eta_s
     name = job.name if job.index is None else f"{job.name} {job.index + 1}/{parent.size if parent else '?'}"
     return Row(
