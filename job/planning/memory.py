@@ -23,7 +23,7 @@ from job.training.unit import Unit
 MIB = 1 << 20
 LOOK_AHEAD = 500
 PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
-WORKER = 150 * MIB  # the libraries' private memory
+WORKER = 160 * MIB  # the libraries' private memory
 CUDA = 700 * MIB  # what CUDA, cuBLAS and OpenCL take on the host, in a worker that uses the GPU; generous, not measured
 PEAK = 3.6
 THREAD = 70  # a row, for each thread after the first that grows trees

@@ -225,7 +225,7 @@ def test_an_execution_that_is_complete_is_told_in_passing(store: Store) -> None:
     ("changes", "words", "way"),
     [
         ({"device": "gpu"}, ["device gpu there, cpu here"], "`ldp experiment run --execution-id older --use-gpu`"),
-        ({"protocol": 0}, ["protocol 0 there, 1 here"], "use the version of ldp that made it"),
+        ({"protocol": 0}, ["protocol 0 there, 2 here"], "use the version of ldp that made it"),
     ],
 )
 def test_whatever_else_differs_is_said_with_the_way_back(

@@ -9,7 +9,7 @@ import pytest
 from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processing import process
-from job.machines import MACHINES
+from job.machines import MACHINES, PRICES_AS_OF
 from job.planning import gpu_speeds
 from job.planning import modes as reckoning
 from job.planning.costs import item_costs
@@ -54,7 +54,7 @@ def test_on_few_rows_no_gpu_is_recommended_and_the_prices_are_dated(store: Store
     found = modes(planned(store, BOOSTED, 30_000))
     assert found.recommended is found.cpu
     assert found.sentence().startswith("recommended: no GPU, at ")
-    assert "us-east-1, 2026-11" in found.sentence()
+    assert f"us-east-1, {PRICES_AS_OF}" in found.sentence()
     assert gpu_speeds.SOURCE in found.sentence()
 
 
@@ -125,7 +125,7 @@ def test_the_plan_as_json_has_both_modes(store: Store) -> None:
     found = modes(planned(store, BOOSTED, 30_000)).as_json()
     assert found["recommended"] == "cpu"
     assert found["gpu"]["spot_usd"] > found["cpu"]["spot_usd"] > 0
-    assert found["prices"] == {"region": "us-east-1", "as_of": "2026-11", "market": "spot"}
+    assert found["prices"] == {"region": "us-east-1", "as_of": PRICES_AS_OF, "market": "spot"}
 
 
 def test_small_amounts_are_not_called_nothing() -> None:
