@@ -147,9 +147,10 @@ def _draw(jobs: Sequence[Sequence[Piece]], world: World, miss: Mapping[str, floa
 def _one_job(work_s: float, fit_s: float, world: World, rng: random.Random) -> tuple[float, float, bool]:
     """Return how long one job takes, how much of it is lost to reclaims, and whether it does its work."""
     overhead = world.boot_s + START_S
+    a_second = world.reclaims_per_hour / 3600
     left, took, lost = work_s, 0.0, 0.0
     for _ in range(min(world.attempts, _MOST_ATTEMPTS_SIMULATED)):
-        taken_away = rng.expovariate(world.reclaims_per_hour / 3600) if world.reclaims_per_hour else math.inf
+        taken_away = rng.expovariate(a_second) if a_second else math.inf
         working = min(left, world.attempt_s)
         if taken_away >= START_S + working:
             took += overhead + working

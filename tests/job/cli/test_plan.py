@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from job.machines import PRICES_AS_OF
 from tests.specs import TINY
 
 
@@ -33,7 +34,7 @@ def test_a_job_that_can_do_it_is_told_with_its_attempts(planned) -> None:  # typ
     said = " ".join(out.split())
     assert "a job with 4 vCPUs, 14,336 MiB and 24 h for each attempt does it in 1 attempt" in said
     assert "ask for 4, some to spare" in said
-    assert "$" not in out, "it runs in the image, which knows no prices"
+    assert PRICES_AS_OF in said, "dollars are those of a day"
     job = json.loads(planned(*JOB, "--json")[1])["job"]
     assert {
         name: job[name] for name in ("vcpus", "memory_mib", "hours", "workers", "slices", "attempts", "shards")
