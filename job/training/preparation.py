@@ -12,6 +12,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -250,7 +251,10 @@ class FoldCache:
 
 def _bytes_under(directory: Path) -> int:
     total = 0
-    for path in directory.rglob("*.npy"):
-        with contextlib.suppress(FileNotFoundError):  # folds that nobody needs any more go away meanwhile
-            total += path.stat().st_size
+    # Folds that nobody needs any more go away meanwhile, folders and all: os.walk passes over those, rglob does not.
+    for folder, _, names in os.walk(directory):
+        for name in names:
+            if name.endswith(".npy"):
+                with contextlib.suppress(FileNotFoundError):
+                    total += (Path(folder) / name).stat().st_size
     return total

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import fcntl
 import itertools
+import shutil
+import threading
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -230,6 +232,30 @@ def test_values_that_python_holds_for_equal_are_fitted_apart() -> None:
 def test_sizes_that_cannot_be_compared_are_no_family() -> None:
     points = [{"n_estimators": 5}, {"n_estimators": "many"}, {"n_estimators": True}]
     assert families("random_forest", points) == [(point,) for point in points]
+
+
+def test_a_fold_is_kept_whatever_other_folds_go_away_meanwhile(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(60, 2)).astype(np.float32), (np.arange(60) % 3 == 0).astype(np.int8)
+    fold = split(y, seed=1, folds=2, test_share=0.3).refit
+    over = threading.Event()
+
+    def come_and_go() -> None:
+        while not over.is_set():
+            for number in range(20):
+                (tmp_path / f"folds/other/seed_{number}/none/fold_0").mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(tmp_path / "folds/other")
+
+    others = threading.Thread(target=come_and_go)
+    others.start()
+    try:
+        cache = FoldCache(tmp_path, 1 << 30)
+        for seed in range(200):
+            made = cache.get(X, y, fold, dataset="data", sampler="none", seed=seed)
+            assert isinstance(made.X_train, np.memmap)
+    finally:
+        over.set()
+        others.join()
 
 
 def test_folds_keep_to_the_limit_of_the_scratch_directory(tmp_path: Path) -> None:
