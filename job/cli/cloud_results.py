@@ -47,6 +47,11 @@ def upload(
         )
 
 
+LatestArgument = Annotated[
+    str | None, typer.Argument(metavar="[EXECUTION]", help="Which; the latest in the bucket if left out.")
+]
+
+
 @contextmanager
 def _bytes_told(console: Console, quiet: bool) -> Iterator[tuple[Any, Any]]:
     """Show how many bytes are read and sent, where there is a terminal."""
@@ -63,9 +68,7 @@ def _bytes_told(console: Console, quiet: bool) -> Iterator[tuple[Any, Any]]:
 
 
 def pull(
-    execution: Annotated[
-        str | None, typer.Argument(metavar="[EXECUTION]", help="Which; the latest in the bucket if left out.")
-    ] = None,
+    execution: LatestArgument = None,
     platform: PlatformOption = None,
     region: RegionOption = None,
     json: JsonOption = False,
@@ -103,9 +106,7 @@ def pull(
 
 
 def cost(
-    execution: Annotated[
-        str | None, typer.Argument(metavar="[EXECUTION]", help="Which; the latest in the bucket if left out.")
-    ] = None,
+    execution: LatestArgument = None,
     platform: PlatformOption = None,
     region: RegionOption = None,
     json: JsonOption = False,

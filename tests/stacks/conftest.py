@@ -13,13 +13,13 @@ from tests.stacks.synthesis import Synthesized, synthesize
 os.environ.setdefault("CDK_VALIDATION", "false")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def cpu() -> Synthesized:
     """The platform as it is by default."""
     return synthesize()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def gpu() -> Synthesized:
     """The platform with -c useGpu=true: the text that the command line passes."""
     return synthesize(useGpu="true")

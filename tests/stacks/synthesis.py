@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import functools
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -50,8 +51,12 @@ class Synthesized:
 
 
 def synthesize(**context: Any) -> Synthesized:
-    """Return what the app makes of these context values, with the feature flags of ``cdk.json``."""
-    return _synthesize(json.dumps(context, sort_keys=True))
+    """Return what the app makes of these context values, with the feature flags of ``cdk.json``.
+
+    The template is the caller's own: who changes it changes it for no other test.
+    """
+    made = _synthesize(json.dumps(context, sort_keys=True))
+    return replace(made, template=copy.deepcopy(made.template))
 
 
 @functools.cache
