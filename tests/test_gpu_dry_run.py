@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -32,7 +33,12 @@ def test_without_being_asked_for_they_are_skipped_with_the_reason() -> None:
     assert "needs an NVIDIA GPU to itself: make test-gpu" in said
 
 
-def test_where_a_gpu_is_asked_for_and_missing_they_fail() -> None:
-    said = run("-k", "transfer", TEST_DEVICE="gpu")
-    assert "DeviceUnavailable: a GPU was asked for" in said
+def test_where_a_gpu_is_asked_for_and_missing_they_end_at_once_with_what_to_do() -> None:
+    said = run(TEST_DEVICE="gpu")
     assert said.startswith("1\n")
+    if find_spec("cupy") is None:
+        assert "has no cupy" in said
+        assert "make test-gpu PYTHON=" in said
+    else:
+        assert "a GPU was asked for" in said
+    assert "ERROR tests/gpu" not in said, "not once for each test"

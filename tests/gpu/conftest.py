@@ -7,6 +7,8 @@ logic on few rows. Without it, as in `make test`, they are skipped.
 from __future__ import annotations
 
 import os
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,24 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).parent
 ON = os.environ.get("TEST_DEVICE", "")
+
+
+# What this folder imports, by the names of the modules: the GPU image has it all.
+NEEDED = (
+    "array_api_compat", "cupy", "imblearn", "lightgbm", "numpy", "obstore", "pyarrow", "pydantic", "rich", "scipy",
+    "sklearn", "threadpoolctl", "typer", "xgboost",
+)  # fmt: skip
+
+
+def pytest_configure() -> None:
+    """End before anything is collected where this Python cannot run the tests, in one line and not in one for each."""
+    missing = [name for name in NEEDED if find_spec(name) is None]
+    if ON == "gpu" and missing:
+        pytest.exit(
+            f"{sys.executable} has no {', '.join(missing)}.\n"
+            "Name a Python that has the GPU image's packages (requirements-gpu.txt): make test-gpu PYTHON=…",
+            returncode=1,
+        )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -45,8 +65,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 @pytest.fixture(scope="session")
 def device() -> Device:
     from job.arrays import require_device
+    from job.errors import DeviceUnavailable
 
-    return require_device(ON == "gpu")
+    try:
+        return require_device(ON == "gpu")
+    except DeviceUnavailable as error:  # no other test would find one
+        pytest.exit(f"{error.what}.\n{error.remedy}", returncode=1)
 
 
 @pytest.fixture(scope="session")
