@@ -15,13 +15,9 @@ from job.cloud.jobs import Job
 from job.cloud.names import JobName, tags
 from job.cloud.submission import JobRequest, training_command
 from job.executions.attempts import Attempt, running_attempts
-from job.planning.deadline import seconds_to_work
 
 MOST_LOST = 2
 """After so many reclaims a shard goes to On-Demand."""
-
-_NEAR_S = 120.0
-"""An attempt that lived to within so many seconds of its time has left because of that."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +49,6 @@ def left_over(
     shards: Mapping[str, int],
     active: Iterable[tuple[str, str | None]],
     *,
-    max_s: float | None,
     now: datetime,
     ended: Container[str] = (),
 ) -> list[Left]:
@@ -69,8 +64,6 @@ def left_over(
         Into how many a dataset is divided of which nothing was begun.
     active : iterable of (str, str or None)
         Dataset and shard of the jobs that run or wait.
-    max_s : float or None
-        The seconds after which an attempt leaves by itself; None where there is no such limit.
     now : datetime
     ended : container of str
         Ids of jobs that Batch says have ended: their attempts are not alive, however lately they were heard of.
@@ -89,7 +82,7 @@ def left_over(
         if not left and not any(dataset == name for dataset, _ in busy):
             # All have said that they are through, and results are missing: whoever runs it whole finds which.
             left = [None]
-        found += [Left(name, part, _lost(mine, part, alive, max_s)) for part in left]
+        found += [Left(name, part, _lost(mine, part, alive)) for part in left]
     return found
 
 
@@ -106,12 +99,9 @@ def _division(attempts: Sequence[Attempt], otherwise: int) -> int:
     return 1 if shard is None else int(shard.partition("/")[2])
 
 
-def _lost(attempts: Sequence[Attempt], part: str | None, alive: Sequence[Attempt], max_s: float | None) -> int:
-    def by_deadline(one: Attempt) -> bool:
-        return one.end == "interrupted" and max_s is not None and one.seconds >= max_s - _NEAR_S
-
+def _lost(attempts: Sequence[Attempt], part: str | None, alive: Sequence[Attempt]) -> int:
     mine = [one for one in attempts if one.shard == part and one not in alive]
-    return sum(one.end is None or (one.end == "interrupted" and not by_deadline(one)) for one in mine)
+    return sum(one.end in {None, "interrupted"} and not one.out_of_time for one in mine)
 
 
 def requests_for(
@@ -168,8 +158,3 @@ def active_parts(jobs: Iterable[Job], execution: str) -> set[tuple[str, str | No
         else:
             found.add((job.label.dataset, job.shard))
     return found
-
-
-def longest_attempt_s(definition: JobDefinition) -> float | None:
-    """Return after how many seconds an attempt of a definition leaves by itself; None for never."""
-    return float(seconds_to_work(definition.timeout_s)) if definition.timeout_s else None

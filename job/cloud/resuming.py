@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from job.cloud.checks import image_troubles, queue_troubles, refuse
-from job.cloud.definitions import active_definitions, definition_for, image_in_use, is_pushed
+from job.cloud.definitions import active_definitions, image_in_use, is_pushed
 from job.cloud.jobs import find_jobs
 from job.cloud.names import new_submission, submission_of
 from job.cloud.platform import Platform
 from job.cloud.queues import find_queues
-from job.cloud.resume import Left, active_parts, left_over, longest_attempt_s, requests_for
+from job.cloud.resume import Left, active_parts, left_over, requests_for
 from job.cloud.sending import Sender
 from job.cloud.session import Aws
 from job.cloud.submission import JobRequest
@@ -68,9 +68,7 @@ def prepare_resume(aws: Aws, platform: Platform, bucket: Store, execution: str, 
     jobs = find_jobs(batch, platform.queues.values(), now=now)
     ended = {job.id for job in jobs if job.ended}
     active = active_parts(jobs, execution)
-    longest = [longest_attempt_s(definition_for(definitions, name, "training")) for name in mine]
-    max_s = min((seconds for seconds in longest if seconds is not None), default=None)
-    left = left_over(mine, attempts, platform.shards, active, max_s=max_s, now=now, ended=ended)
+    left = left_over(mine, attempts, platform.shards, active, now=now, ended=ended)
     submission = submission_of(execution) or new_submission()
     token = new_submission()[:4]
     requests = requests_for(left, execution, submission, token, definitions, platform.queues, platform.name)

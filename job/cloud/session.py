@@ -13,14 +13,28 @@ from job.errors import AwsRefused, CloudNotInstalled, SettingInvalid, UsageError
 
 # An answer without a body, such as to S3's HEAD, has its status alone.
 _DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403", "Forbidden"}
-_THROTTLED = {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
-_UNKNOWN_CREDENTIALS = {
+_THROTTLED = {
+    "EC2ThrottledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+}
+_UNKNOWN_HERE = {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException"}
+"""Said too of credentials that are good, by a region that their account has not enabled."""
+_UNKNOWN_CREDENTIALS = _UNKNOWN_HERE | {
+    "400",
     "ExpiredToken",
     "ExpiredTokenException",
-    "InvalidClientTokenId",
+    "InvalidAccessKeyId",
+    "InvalidToken",
     "RequestExpired",
     "SignatureDoesNotMatch",
-    "UnrecognizedClientException",
+    "TokenRefreshRequired",
 }
 _REGION = re.compile(r"[a-z]{2,}(-[a-z]+)+-[0-9]+")
 _CREDENTIALS = "Give credentials in the usual places (aws configure, aws sso login, AWS_PROFILE, an instance's role)."
@@ -139,13 +153,18 @@ def refusals() -> Iterator[None]:
         code, operation = error.response.get("Error", {}).get("Code", ""), error.operation_name
         said = error.response.get("Error", {}).get("Message") or code or str(error)
         if code in _UNKNOWN_CREDENTIALS:
-            remedy = f"The credentials are expired or wrong. {_CREDENTIALS}"
+            elsewhere = ", or their account has not enabled this region" if code in _UNKNOWN_HERE else ""
+            remedy = f"The credentials are expired or wrong{elsewhere}. {_CREDENTIALS}"
         elif code in _DENIED:
             remedy = remedy_of_denied(operation)
         elif code in _THROTTLED:
             remedy = "AWS has been asked too often, by anybody of this account: wait a minute, then try again."
         elif code == "NoSuchBucket":
-            remedy = "The bucket is gone: apply the stack again (make apply); what was in it has to be uploaded again."
+            said = f"{said} ({error.response['Error'].get('BucketName', 'its name is not told')})"
+            remedy = (
+                "The bucket is gone, and applying the stack does not make it anew: make destroy, then make deploy, and "
+                "upload what was in it again."
+            )
         else:
             remedy = "Check account, region and names; if it is AWS that fails, try again."
         raise AwsRefused(f"AWS refused {operation}: {said}", remedy) from error

@@ -157,10 +157,12 @@ def _one_job(work_s: float, fit_s: float, world: World, rng: random.Random) -> t
             left -= working
             if left <= 0:
                 return took, lost, True
+            left += lost_s(working, rng.random() * fit_s, 0.0, noticed=True)  # it leaves at the end of its time
             continue
         worked = max(taken_away - START_S, 0.0)
-        into_fit, since = rng.random() * fit_s, rng.random() * CHECKPOINT_S
-        gone = lost_s(worked, into_fit, since, noticed=world.noticed)
+        # Of short fits some are finished between two checkpoints; of long ones hardly any: this is a little too much.
+        into_fit, unsaved = rng.random() * fit_s, rng.random() * CHECKPOINT_S
+        gone = lost_s(worked, into_fit, unsaved, noticed=world.noticed)
         left -= worked - gone
         took += world.boot_s + taken_away
         lost += gone + world.boot_s + min(taken_away, START_S)

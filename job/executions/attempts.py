@@ -6,6 +6,7 @@ A process that is killed cannot say so; what it leaves is a record without an en
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import uuid
@@ -16,10 +17,12 @@ from typing import Any, Literal, get_args
 
 from job import bounds
 from job.errors import ObjectTooLarge, StorageRefused
-from job.records import Malformed, moment, read_object, text, text_or_none, whole
+from job.records import Malformed, moment, number, read_object, text, text_or_none, whole
 from job.store import Store, attempts_prefix
 
 SILENT_AFTER = timedelta(minutes=5)
+_NEAR_S = 120.0
+"""An attempt that lived to within so many seconds of its time has ended because of that: it began before its record."""
 End = Literal["complete", "failed", "interrupted"]
 
 
@@ -43,6 +46,8 @@ class Attempt:
         Those that it was to work on; empty in records of before.
     instance : dict or None
         The EC2 instance that it ran on, and what it had of it: :func:`job.running.whereabouts.instance_facts`.
+    max_s : float or None
+        After how many seconds it was to leave by itself; None for as long as it takes.
     """
 
     id: str
@@ -56,15 +61,25 @@ class Attempt:
     outlook: dict[str, Any] | None = None
     datasets: tuple[str, ...] = ()
     instance: dict[str, Any] | None = None
+    max_s: float | None = None
 
     @property
     def seconds(self) -> float:
         """How long it was alive, as far as is known."""
         return (datetime.fromisoformat(self.alive) - datetime.fromisoformat(self.started)).total_seconds()
 
+    @property
+    def out_of_time(self) -> bool:
+        """Whether it did not end complete and had all the time that it was given: nobody took it away before."""
+        return self.end != "complete" and self.max_s is not None and self.seconds >= self.max_s - _NEAR_S
+
     @classmethod
     def begin(
-        cls, shard: str | None = None, datasets: Iterable[str] = (), instance: dict[str, Any] | None = None
+        cls,
+        shard: str | None = None,
+        datasets: Iterable[str] = (),
+        instance: dict[str, Any] | None = None,
+        max_s: float | None = None,
     ) -> Attempt:
         """Return the record of an attempt that begins now on this machine."""
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
@@ -72,7 +87,7 @@ class Attempt:
         number = os.environ.get("AWS_BATCH_JOB_ATTEMPT")
         named = f"{job} attempt {number}" if job and number else job
         found = cls(uuid.uuid4().hex[:12], now, now, platform.node(), named, shard)
-        return replace(found, datasets=tuple(datasets), instance=instance)
+        return replace(found, datasets=tuple(datasets), instance=instance, max_s=max_s)
 
     @classmethod
     def decode(cls, data: bytes) -> Attempt:
@@ -102,6 +117,7 @@ class Attempt:
             found["outlook"] if isinstance(found.get("outlook"), dict) else None,
             _names(found.get("datasets")),
             found["instance"] if isinstance(found.get("instance"), dict) else None,
+            None if found.get("max_s") is None else number(found, "max_s", 0, math.inf),
         )
 
     def now(self, finished: int, end: End | None = None, outlook: dict[str, Any] | None = None) -> Attempt:

@@ -24,6 +24,7 @@ from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
 from job.executions.provenance import provenance
 from job.executions.results import commit, encode
+from job.planning.loss import is_due
 from job.progress import Outlook
 from job.running.news import Made, Task
 from job.running.outbox import Outbox
@@ -135,7 +136,7 @@ class Flight:
         at_once = self._hurry.is_set()
         self._hurry.clear()
         for unit, entry in self._unfinished.items():
-            if entry.unsaved and (at_once or now - entry.saved_at >= self._checkpoint_s):
+            if self._is_due(entry, now, noticed=at_once):
                 self._save(unit, entry)
         if now - self._alive_at >= SIGN_OF_LIFE_S:
             self._sign(None)
@@ -230,7 +231,7 @@ class Flight:
     def fail(self, unit: Unit, error: str, trace: str | None) -> None:
         """Record a unit that raised, or whose worker died; what it had finished is saved."""
         entry = self._unfinished.pop(unit, None)
-        if entry is not None and entry.unsaved:
+        if entry is not None and self._is_due(entry, self._clock(), noticed=True):
             self._save(unit, entry)
         self.failures[unit] = one_line(error, 300)
         record = {
@@ -256,8 +257,9 @@ class Flight:
 
     def interrupted(self, deadline: float) -> None:
         """Save everything that can be saved before `deadline` on the clock."""
+        now = self._clock()
         for unit, entry in self._unfinished.items():
-            if entry.unsaved:
+            if self._is_due(entry, now, noticed=True):
                 self._save(unit, entry)
         self._sign("interrupted")
         while len(self._outbox) and self._clock() < deadline:
@@ -269,6 +271,9 @@ class Flight:
     def ended(self) -> None:
         """Leave the attempt's last sign of life."""
         self._sign("failed" if self.failures else "complete")
+
+    def _is_due(self, entry: _Unfinished, now: float, *, noticed: bool) -> bool:
+        return is_due(entry.unsaved, now - entry.saved_at, self._checkpoint_s, noticed=noticed)
 
     def _save(self, unit: Unit, entry: _Unfinished, *, durable: bool = False) -> None:
         key = checkpoints.checkpoint_key(self._execution, unit, self._attempt.id)

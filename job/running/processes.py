@@ -21,6 +21,7 @@ from job.data.processed import ProcessedInfo, load_processed
 from job.errors import GpuMemoryShort, NoSpaceLeft, ProcessedDataInvalid
 from job.executions.executions import Execution
 from job.metrics import Array
+from job.planning.loss import CHECKPOINT_S
 from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.shards import Shard
 from job.running.beside import reference_rows
@@ -74,7 +75,7 @@ class Options:
 
     workers: int = 1
     scratch_dir: Path = Path()
-    checkpoint_s: float = 30.0
+    checkpoint_s: float = CHECKPOINT_S
     give_up_s: float = 600.0
     scratch_bytes: int | None = None
     shard: Shard | None = None

@@ -193,7 +193,7 @@ class _Run:
             total=len(units),
         )
         mine = None if self.options.shard is None else str(self.options.shard)
-        attempt = Attempt.begin(mine, self.planned.infos, instance_facts())
+        attempt = Attempt.begin(mine, self.planned.infos, instance_facts(), self.options.max_s)
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
         self._complete_divided(attempt)

@@ -42,8 +42,8 @@ _FULL = frozenset({"XMinioStorageFull", "InsufficientStorage"})
 _REMEDIES = {
     **dict.fromkeys(
         _NO_SUCH_BUCKET,
-        "Make the bucket, or correct LDP_STORAGE_URL (or AWS_ENDPOINT_URL, if it is on another server); then run the "
-        "command again.",
+        "Make the bucket, or correct LDP_STORAGE_URL (or AWS_ENDPOINT_URL, if it is on another server); that of a "
+        "platform comes back with make destroy and make deploy. Then run the command again.",
     ),
     **dict.fromkeys(
         _OTHER_REGION,

@@ -83,26 +83,39 @@ class S3Server:
         return ["--network", self.network, *(f"--env={name}={value}" for name, value in variables.items())]
 
 
-@pytest.fixture(scope="session")
-def engine() -> Engine:
+def find_engine() -> Engine | str:
+    """Return the container engine, or why there is none; one that `DOCKER` names has to be there."""
     command = os.environ.get("DOCKER") or shutil.which("docker")
     if not command:
-        pytest.skip("there is no docker command: install Docker, or set DOCKER to one")
+        return "there is no docker command: install Docker, or set DOCKER to one"
     engine = Engine(command)
     found = engine("version", "--format", "{{.Server.Version}}", check=False)
     if found.returncode and "DOCKER" in os.environ:
         pytest.fail(f"DOCKER is set to {command}, and no container engine answers it: {found.stderr}")
     if found.returncode:
-        pytest.skip(f"no container engine answers {command}: start one, or set DOCKER_HOST")
+        return f"no container engine answers {command}: start one, or set DOCKER_HOST"
     return engine
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    found = find_engine()
+    if isinstance(found, str):
+        pytest.skip(found)
+    return found
+
+
+def shared_by(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
+    """Return a directory that the test processes of one run share."""
+    place = tmp_path_factory.getbasetemp().parent / f"containers-{testrun_uid}"
+    place.mkdir(exist_ok=True)
+    return place
 
 
 @pytest.fixture(scope="session")
 def shared(tmp_path_factory: pytest.TempPathFactory, testrun_uid: str) -> Path:
     """A directory that the test processes of one run share."""
-    place = tmp_path_factory.getbasetemp().parent / f"containers-{testrun_uid}"
-    place.mkdir(exist_ok=True)
-    return place
+    return shared_by(tmp_path_factory, testrun_uid)
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""A Batch that runs what it is told: commands of submitted jobs as processes, retried as AWS documents it.
+"""A Batch that runs what it is told: commands of jobs, as processes or in the image, retried as AWS documents it.
 
 The emulator keeps jobs and drops much of what SubmitJob says. Here each request is recorded in front of it (a field
 that the API does not know fails), and the definition, its overrides, dependencies and places in an array are put
@@ -16,16 +16,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from unittest.mock import patch
 
 import botocore.session
 from moto.batch.models import BatchBackend, Job
 from moto.batch.responses import BatchResponse
 
+from tests.containers.conftest import CONFINED
 from tests.e2e_aws.emulator import Emulator
 from tests.faults.servers import serve
 from tests.job.running.test_whereabouts import InstanceMetadata
@@ -34,6 +35,22 @@ GROUP = "/aws/batch/loan-default-prediction"
 ENDED = {"SUCCEEDED", "FAILED"}
 FIELDS = set(botocore.session.get_session().get_service_model("batch").operation_model("SubmitJob").input_shape.members)
 RUN = "from job.cli import run; run()"
+DAY_S = 24 * 3600
+# By its record the job began a day before a file is there; its own clock goes on by `ahead` then.
+A_DAY_LATER = """
+import os, time
+from datetime import datetime, timedelta
+from job.executions import attempts
+real = time.monotonic
+time.monotonic = lambda: real() + {ahead} * os.path.exists({there!r})
+class Clock(datetime):
+    @classmethod
+    def now(cls, tz=None):
+        return datetime.now(tz) - timedelta(days=0 if os.path.exists({there!r}) else 1)
+attempts.datetime = Clock
+"""
+Ends = Literal["by itself", "term", "reclaimed", "deadline", "timed out"]
+TIMED_OUT = "Job attempt duration exceeded timeout"
 
 
 @dataclass
@@ -47,11 +64,14 @@ class Batch:
         Where their processes work.
     metadata : str
         The address of the instance's metadata service.
+    docker : str, optional
+        The command of a container engine that has the image of the jobs; without it they run as processes.
     """
 
     emulator: Emulator
     folder: Path
     metadata: str
+    docker: str | None = None
     requests: list[dict[str, Any]] = field(default_factory=list)
     jobs: dict[str, Job] = field(default_factory=dict)
     asked: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -80,57 +100,53 @@ class Batch:
                 found.append(job)
         return found
 
-    def run(self, job: Job, *, ends: str = "by itself") -> int:
+    def run(self, job: Job, *, ends: Ends = "by itself") -> int:
         """Run one attempt of a job, and return its exit code.
 
         Parameters
         ----------
-        ends : {'by itself', 'term', 'reclaimed'}
-            What becomes of it: `term` is a notice, after which it leaves in good order; `reclaimed` takes its instance
-            away without a word; both once it has finished a unit.
+        ends : {'by itself', 'term', 'reclaimed', 'deadline', 'timed out'}
+            What becomes of it once it has finished a unit: `term` is a notice, after which it leaves in good order;
+            `reclaimed` takes its instance away without a word; at its `deadline` (``LDP_MAX_SECONDS``) it leaves by
+            itself; `timed out` is the end of what Batch allows. For the last two a day goes by in a moment.
         """
         began = time.time()
         self.streams += 1
         job.log_stream_name = f"taiwan_credit/default/{self.streams}"
         job.status, job.job_started = "RUNNING", True
         number = len(job.attempts) + 1
-        command = self._command(job)
-        environment = self._environment(job, number)
-        process = subprocess.Popen(
-            [sys.executable, "-c", RUN, *command],
-            cwd=self.folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        late = threading.Timer(300, process.kill)
+        process, end = self._start(job, number, ends)
+        late = threading.Timer(300, end, (signal.SIGKILL,))
         late.start()
-        lines = []
+        lines, left = [], ends != "by itself"
         with process:
             assert process.stdout is not None
             for line in process.stdout:
                 lines.append(line.rstrip("\n"))
-                if '"unit_finished"' in line and ends in {"term", "reclaimed"}:
-                    process.send_signal(signal.SIGTERM if ends == "term" else signal.SIGKILL)
-                    ends = f"{ends}, sent"
+                if '"unit_finished"' in line and left:
+                    left = False
+                    self._later(job, number).touch()
+                    if ends != "deadline":
+                        end(signal.SIGKILL if ends == "reclaimed" else signal.SIGTERM)
         code = process.returncode
         late.cancel()
-        assert not ends.endswith(("term", "reclaimed")), "it was through before it could be stopped"
+        assert not left, "it was through before it could be stopped"
         self._log(job.log_stream_name, lines)
-        reason = "Host EC2 (instance i-0123456789abcdef0) terminated." if ends.startswith("reclaimed") else ""
+        status = "Essential container in task exited"
+        if ends == "reclaimed":
+            status = "Host EC2 (instance i-0123456789abcdef0) terminated."
+        elif ends == "timed out":
+            status = TIMED_OUT
         container: dict[str, Any] = {"logStreamName": job.log_stream_name}
-        if not reason:
+        if ends != "reclaimed":
             container["exitCode"] = code
         times = {"startedAt": int(1000 * began), "stoppedAt": int(1000 * time.time())}
-        status = reason or "Essential container in task exited"
         job.attempts.append({"container": container, "statusReason": status, **times})
         strategy = self._strategy(job)
-        again = decide(strategy["evaluateOnExit"], None if reason else code, status)
+        again = decide(strategy["evaluateOnExit"], container.get("exitCode"), status)
         if code == 0:
             self._end(job, "SUCCEEDED", status)
-        elif again == "RETRY" and number < strategy["attempts"]:
+        elif ends != "timed out" and again == "RETRY" and number < strategy["attempts"]:
             job.status = "RUNNABLE"
         else:
             self._end(job, "FAILED", status)
@@ -157,14 +173,52 @@ class Batch:
         found = self.asked[job.job_id].get("retryStrategy") or job.job_definition.retry_strategy
         return dict(found)
 
-    def _environment(self, job: Job, number: int) -> dict[str, str]:
+    def _start(self, job: Job, number: int, ends: Ends) -> tuple[subprocess.Popen[str], Callable[[int], object]]:
+        """Start an attempt; return its process, and what sends it a signal."""
+        variables = self._variables(job, number)
+        pipes: dict[str, Any] = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+        if self.docker is None:
+            code = RUN
+            if ends in {"deadline", "timed out"}:
+                there, ahead = str(self._later(job, number)), DAY_S if ends == "deadline" else 0
+                code = A_DAY_LATER.format(there=there, ahead=ahead) + RUN
+            inherited = {name: value for name, value in self.emulator.environment().items() if name[:4] != "LDP_"}
+            path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+            command = [sys.executable, "-c", code, *self._command(job)]
+            process = subprocess.Popen(
+                command, cwd=self.folder, env={**inherited, **variables, **path}, text=True, **pipes
+            )
+            return process, process.send_signal
+        assert ends not in {"deadline", "timed out"}, "nobody sets a container's clock"
+        aws = {name: value for name, value in self.emulator.environment().items() if name.startswith("AWS_")}
+        given = [f"--env={name}={value}" for name, value in {**aws, **variables}.items()]
+        name = f"ldp-job-{os.getpid()}-{self.streams}"
+        image = "ldp:" + job.job_definition.container_properties["image"].rpartition(":")[2]
+        # With the network of this machine, since that is where AWS is.
+        confined = [*CONFINED, "--network", "host", "--memory", f"{self._reserved(job, 'MEMORY')}m"]
+        command = [self.docker, "run", "--rm", "--name", name, *confined, *given, image, *self._command(job)]
+        process = subprocess.Popen(command, text=True, **pipes)
+
+        def end(number: int) -> None:
+            subprocess.run([str(self.docker), "kill", "--signal", str(number), name], capture_output=True, check=False)
+
+        return process, end
+
+    def _later(self, job: Job, number: int) -> Path:
+        """Return the file that is there once an attempt has to end."""
+        return self.folder / f"{job.job_id.replace(':', '-')}-{number}.later"
+
+    def _reserved(self, job: Job, kind: str) -> str:
+        said = job.job_definition.container_properties["resourceRequirements"]
+        return str(next(one["value"] for one in said if one["type"] == kind))
+
+    def _variables(self, job: Job, number: int) -> dict[str, str]:
         said = {one["name"]: one["value"] for one in job.job_definition.container_properties["environment"]}
         array = {}
         if ":" in job.job_id:
             size = self.asked[job.job_id]["arrayProperties"]["size"]
             array = {"AWS_BATCH_JOB_ARRAY_INDEX": job.job_id.split(":")[1], "AWS_BATCH_JOB_ARRAY_SIZE": str(size)}
         return {
-            **{name: value for name, value in self.emulator.environment().items() if not name.startswith("LDP_")},
             **said,
             **array,
             "AWS_EC2_METADATA_DISABLED": "false",
@@ -174,7 +228,6 @@ class Batch:
             "AWS_BATCH_JOB_ATTEMPT": str(number),
             "LDP_N_JOBS": "2",
             "LDP_CHECKPOINT_SECONDS": "0",
-            "PYTHONPATH": os.pathsep.join(sys.path),
         }
 
     def _log(self, stream: str, lines: Sequence[str]) -> None:
@@ -213,10 +266,10 @@ def decide(rules: Sequence[Mapping[str, str]], exit_code: int | None, status_rea
 
 
 @contextlib.contextmanager
-def executing(emulator: Emulator, folder: Path) -> Iterator[Batch]:
-    """Let the emulator's Batch run jobs."""
+def executing(emulator: Emulator, folder: Path, docker: str | None = None) -> Iterator[Batch]:
+    """Let the emulator's Batch run jobs: in their image where the command of an engine is given that has it."""
     with serve(InstanceMetadata) as metadata:
-        batch = Batch(emulator, folder, metadata)
+        batch = Batch(emulator, folder, metadata, docker)
         with _patched(batch):
             yield batch
 

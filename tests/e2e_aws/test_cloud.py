@@ -7,110 +7,22 @@ from __future__ import annotations
 
 import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import pytest
-from botocore.client import BaseClient
 
-from job.cli import main
 from job.cloud.permissions import ACTIONS
-from tests.e2e_aws.batch import Batch, executing
-from tests.e2e_aws.emulator import Emulator, enforcing_iam, running
-from tests.specs import TINY, TINY_UNITS
+from tests.e2e_aws.account import STACK, Account, Ldp, states
+from tests.e2e_aws.emulator import enforcing_iam
+from tests.specs import TINY_UNITS
 from tests.stacks.fakes import put_image
-from tests.stacks.synthesis import synthesize
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
-STACK = "loan-default-prediction-dev"
 DATASET = "taiwan_credit"
-Ldp = Callable[..., Any]
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account with a platform, on whose Batch jobs run, and a laptop beside it."""
-
-    emulator: Emulator
-    outputs: dict[str, str]
-    batch: Batch
-
-
-@pytest.fixture
-def account(tmp_path: Path) -> Iterator[Account]:
-    (tmp_path / "jobs").mkdir()
-    with running() as emulator, executing(emulator, tmp_path / "jobs") as batch:
-        template = json.dumps(synthesize().template)
-        cloudformation = emulator.client("cloudformation")
-        cloudformation.create_stack(StackName=STACK, TemplateBody=template, Capabilities=["CAPABILITY_NAMED_IAM"])
-        (stack,) = cloudformation.describe_stacks(StackName=STACK)["Stacks"]
-        outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
-        put_image(emulator.client("ecr"), outputs["EcrRepoName"], outputs["ImageTag"])
-        yield Account(emulator, outputs, batch)
-
-
-@pytest.fixture
-def calls() -> set[str]:
-    """Which operations `ldp` has asked of AWS."""
-    return set()
-
-
-@contextlib.contextmanager
-def recording(calls: set[str]) -> Iterator[None]:
-    call = BaseClient._make_api_call
-
-    def record(self: BaseClient, operation: str, arguments: dict[str, Any]) -> Any:
-        calls.add(operation)
-        return call(self, operation, arguments)
-
-    with patch.object(BaseClient, "_make_api_call", record):
-        yield
-
-
-@pytest.fixture
-def ldp(
-    account: Account,
-    calls: set[str],
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> Ldp:
-    """Run `ldp`, and return its standard output, as JSON where that was asked for."""
-    for name, value in account.emulator.environment().items():
-        monkeypatch.setenv(name, value)
-    (tmp_path / "laptop").mkdir()
-    monkeypatch.chdir(tmp_path / "laptop")
-    Path("tiny.toml").write_text(TINY)
-    monkeypatch.setattr("signal.signal", lambda *_: None)
-
-    def run(*arguments: str, code: int = 0) -> Any:
-        monkeypatch.setattr(sys, "argv", ["ldp", *arguments])
-        ended = 0
-        try:
-            with recording(calls):
-                main()
-        except SystemExit as end:
-            ended = int(end.code or 0)
-        said = capsys.readouterr()
-        assert ended == code, said.err
-        assert "Traceback" not in said.err
-        if code:
-            return said.err
-        # The emulator in this process says on standard output that it knows no prices.
-        out = "".join(line for line in said.out.splitlines(keepends=True) if not line.startswith("Unable to find app"))
-        return json.loads(out) if "--json" in arguments else out
-
-    return run
-
-
-def states(ldp: Ldp, *arguments: str) -> dict[str, tuple[str, str]]:
-    """Return state and words of each job."""
-    return {row["name"]: (row["state"], row["words"]) for row in ldp("cloud", "status", *arguments, "--json")["jobs"]}
 
 
 def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_local_run(
@@ -245,6 +157,49 @@ def test_what_was_cancelled_is_resumed_in_its_shards_and_what_it_cost_is_told(
     assert spent > 0
     assert Path("reports", execution, "cost.json").is_file()
     assert calls <= set(ACTIONS), calls - set(ACTIONS)
+
+
+def test_a_job_leaves_at_its_deadline_and_is_retried_and_what_batch_times_out_is_not(
+    account: Account, ldp: Ldp
+) -> None:
+    ldp("data", "sample", DATASET, "--rows", "600")
+    ldp("cloud", "upload", "--sample", DATASET)
+    sent = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--json")
+    execution, training = sent["execution"], sent["jobs"][1]["name"]
+    (data,) = account.batch.ready()
+    account.batch.run(data)
+    (job,) = account.batch.ready()
+
+    assert account.batch.run(job, ends="deadline") == 143
+    found = {one["name"]: one for one in ldp("cloud", "status", execution, "--json")["jobs"]}[training]
+    assert (found["state"], found["attempts"], found["lost"], found["failed"]) == ("RUNNABLE", 1, 1, 0)
+    assert "to go on after 1 interruption" in found["words"]
+    assert 1 <= found["done"] < TINY_UNITS
+    assert "the end of its time (LDP_MAX_SECONDS=85800)" in ldp("cloud", "logs", training)
+
+    assert account.batch.run(job, ends="timed out") == 143, "which is retried, but for the time-out"
+    assert account.batch.ready() == []
+    ended = {one["name"]: one for one in ldp("cloud", "status", execution, "--json")["jobs"]}[training]
+    assert (ended["state"], ended["attempts"], ended["lost"], ended["failed"]) == ("FAILED", 2, 1, 1)
+    assert ended["words"] == "it was ended at its time-out"
+    assert "maxJobHours" in ended["fix"]
+    assert found["done"] < ended["done"] < TINY_UNITS
+
+    resumed = ldp("cloud", "resume", execution, "--json")
+    assert [(one["shard"], one["lost"]) for one in resumed["left"]] == [(None, 0)], "nobody took it away"
+    assert [one["queue"] for one in resumed["jobs"]] == [account.outputs["JobQueueName"]]
+    assert ldp("cloud", "resume", execution, "--json")["left"] == [], "its job waits"
+    account.batch.run_all()
+    told = [one for one in ldp("cloud", "status", execution, "--json")["jobs"] if one["kind"] == "training"]
+    assert [(one["state"], one["done"], one["fix"]) for one in told] == [
+        ("FAILED", TINY_UNITS, None), ("SUCCEEDED", TINY_UNITS, None),
+    ]  # fmt: skip
+    assert ldp("cloud", "resume", execution, "--json")["left"] == []
+    cost = ldp("cloud", "cost", execution, "--json")
+    ends = [one["end"] for one in cost["attempts"] if one["kind"] == "training"]
+    assert sorted(ends) == ["complete", "interrupted", "interrupted"]
+    assert cost["wasted_usd"] == 0, "what was saved is not wasted"
+    assert 48 < cost["hours"] < 50, "each of the two lasted a day"
 
 
 def test_what_cannot_run_is_refused_with_its_remedy(account: Account, ldp: Ldp) -> None:

@@ -21,6 +21,7 @@ from job.arrays import CPU
 from job.console import Console
 from job.errors import Interrupted, StorageError, StorageRefused
 from job.metrics import METRIC_IDS
+from job.planning.loss import CHECKPOINT_S
 from job.planning.spec import Spec, parse_spec
 from job.running.news import FitMade, Made, Task
 from job.running.processes import Options
@@ -32,7 +33,6 @@ from job.training.candidates import candidates
 from job.training.search import Fit, Place
 from job.training.unit import Unit, UnitResult
 
-CHECKPOINT_S = 30.0
 LONGEST_STEP_S = 8.0
 FOLDS, CANDIDATES = 2, 3
 SPEC = f"""

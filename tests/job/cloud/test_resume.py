@@ -27,7 +27,7 @@ def attempt(shard: str | None, end: str | None, *, hours: float = 1.0, ago: floa
 
 
 def left(attempts: list[Attempt], *, complete: bool = False, active: Any = (), shards: int = 1) -> list[Left]:
-    return left_over({"taiwan_credit": complete}, attempts, {"taiwan_credit": shards}, active, max_s=MAX_S, now=NOW)
+    return left_over({"taiwan_credit": complete}, attempts, {"taiwan_credit": shards}, active, now=NOW)
 
 
 def test_shards_without_an_attempt_that_ended_complete_are_left_in_the_division_that_was_made() -> None:
@@ -45,7 +45,7 @@ def test_what_somebody_is_at_is_not_left() -> None:
 def test_an_attempt_whose_job_has_ended_is_not_alive_however_lately_it_was_heard_of() -> None:
     fresh = attempt("1/2", None, hours=1, ago=1, job="aaaa:0 attempt 1")
     for ended, expected in (((), ["2/2"]), (("aaaa",), ["1/2", "2/2"])):
-        found = left_over({"taiwan_credit": False}, [fresh], {}, (), max_s=MAX_S, now=NOW, ended=ended)
+        found = left_over({"taiwan_credit": False}, [fresh], {}, (), now=NOW, ended=ended)
         assert [one.shard for one in found] == expected
 
 
@@ -57,10 +57,18 @@ def test_where_all_say_they_are_through_and_results_are_missing_one_job_looks_at
 
 def test_after_two_reclaims_a_shard_goes_to_on_demand_and_deadlines_are_none() -> None:
     lost = [attempt("1/2", "interrupted", ago=30), attempt("1/2", None, ago=28)]
-    timely = [attempt("2/2", "interrupted", hours=MAX_S / 3600, ago=ago) for ago in (90, 60, 30)]
-    first, second = left([*lost, *timely])
+    timely = [attempt("2/2", "interrupted", hours=MAX_S / 3600, ago=ago, max_s=MAX_S) for ago in (90, 60)]
+    timed_out = attempt("2/2", None, hours=MAX_S / 3600 + 0.1, ago=30, max_s=MAX_S)
+    first, second = left([*lost, *timely, timed_out])
     assert (first.lost, first.on_demand) == (2, True)
     assert (second.lost, second.on_demand) == (0, False)
+
+
+def test_what_time_an_attempt_had_is_its_own_whatever_the_platform_gives_now() -> None:
+    hour, day = (attempt(None, "interrupted", hours=1, ago=ago, max_s=s) for ago, s in ((9, 3600.0), (7, MAX_S)))
+    without = attempt(None, "interrupted", hours=30, ago=50)
+    (found,) = left([without, hour, day])
+    assert found.lost == 2, "all but the one that left at the end of its hour"
 
 
 def test_each_part_becomes_a_job_and_a_whole_division_an_array() -> None:
