@@ -70,7 +70,7 @@ def metric_intervals(
         Of the draws.
     """
     counts = rows.counts()
-    values = {metric: rows.metric(metric, counts) for metric in metrics}
+    values = dict(zip(metrics, rows.metrics(metrics, counts), strict=True))
     why = _too_few(rows.target, block)
     if why is not None or not (counts[0].any() and counts[1].any()):
         return {metric: Interval(value, why=why or "a class is absent") for metric, value in values.items()}
@@ -106,7 +106,7 @@ def month_difference(
         No interval under 12 of them.
     """
     both = [(one, one.counts()) for one in (first, second)]
-    values = [[one.metric(metric, counts) for metric in metrics] for one, counts in both]
+    values = [one.metrics(metrics, counts) for one, counts in both]
     known = [a - b if a is not None and b is not None else None for a, b in zip(*values, strict=True)]
     months = np.unique(month).size
     if months < LEAST_MONTHS:
@@ -155,9 +155,9 @@ def _draws(target: Array, block: Array | None, by_class: bool, replicates: int, 
 def _all_of(rows: Gathered, metrics: Sequence[str], weight: Array) -> list[float] | None:
     """Return the metrics of a replicate; None where it lacks a class."""
     counts = rows.counts(weight)
-    found = [rows.metric(metric, counts) for metric in metrics]
     if not (counts[0].any() and counts[1].any()):
         return None
+    found = rows.metrics(metrics, counts)
     return [float("nan") if value is None else value for value in found]
 
 

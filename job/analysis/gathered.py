@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -50,14 +51,49 @@ class Gathered:
 
     def metric(self, metric: str, counts: Array) -> float | None:
         """Compute a metric from counts; None where it is undefined."""
+        return self.metrics([metric], counts)[0]
+
+    def metrics(self, metrics: Sequence[str], counts: Array) -> list[float | None]:
+        """Compute several metrics from counts, in their order; None where one is undefined."""
         others, defaulters = counts
-        if metric in THRESHOLD_METRICS:
-            called = self.decision == 1
-            tp, fp = float(defaulters[called].sum()), float(others[called].sum())
-            return metrics_of_counts(others.sum() - fp, fp, defaulters.sum() - tp, tp)[metric]
-        if not (others.any() and defaulters.any()):
-            return None
-        return _SCORED[metric](self.score, others, defaulters)
+        n0, n1 = float(others.sum()), float(defaulters.sum())
+        found: dict[str, float | None] = {}
+        if not THRESHOLD_METRICS.isdisjoint(metrics):
+            fp, tp = float(others @ self._called), float(defaulters @ self._called)
+            found |= metrics_of_counts(n0 - fp, fp, n1 - tp, tp)
+        if n0 and n1:
+            by_score = self._by_score(others), self._by_score(defaulters)
+            for metric in metrics:
+                if metric in self._losses:
+                    loss0, loss1 = self._losses[metric]
+                    found[metric] = float((others @ loss0 + defaulters @ loss1) / (n0 + n1))
+                elif metric in _RANKED:
+                    found[metric] = _RANKED[metric](*by_score, n0, n1)
+        return [found.get(metric) for metric in metrics]
+
+    @cached_property
+    def _called(self) -> Array:
+        called: Array = (self.decision == 1).astype(np.float64)
+        return called
+
+    @cached_property
+    def _losses(self) -> dict[str, tuple[Array, Array]]:
+        """What a row of each class loses at each score."""
+        clipped = np.clip(self.score, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
+        return {
+            "brier": (self.score**2, (1 - self.score) ** 2),
+            "log_loss": (-np.log1p(-clipped), -np.log(clipped)),
+        }
+
+    @cached_property
+    def _starts(self) -> Array:
+        starts: Array = np.flatnonzero(np.append(True, np.diff(self.score) != 0))
+        return starts
+
+    def _by_score(self, counts: Array) -> Array:
+        """Return counts by score alone."""
+        by_score: Array = counts if self._starts.size == self.score.size else np.add.reduceat(counts, self._starts)
+        return by_score
 
 
 def gather(target: Array, score: Array, decision: Array) -> Gathered:
@@ -83,46 +119,27 @@ def gather(target: Array, score: Array, decision: Array) -> Gathered:
     return Gathered(score[first], decision[first], place, target.astype(np.int64))
 
 
-def _merged(score: Array, counts: Array) -> Array:
-    """Return counts by score alone."""
-    starts = np.flatnonzero(np.r_[True, np.diff(score) != 0])
-    merged: Array = counts if starts.size == score.size else np.add.reduceat(counts, starts)
-    return merged
+def _roc_auc(others: Array, defaulters: Array, n0: float, n1: float) -> float:
+    return float(defaulters @ (np.cumsum(others) - others / 2) / (n0 * n1))
 
 
-def _roc_auc(score: Array, others: Array, defaulters: Array) -> float:
-    others, defaulters = _merged(score, others), _merged(score, defaulters)
-    below = np.cumsum(others) - others / 2
-    return float(defaulters @ below / (others.sum() * defaulters.sum()))
+def _gini(others: Array, defaulters: Array, n0: float, n1: float) -> float:
+    return 2 * _roc_auc(others, defaulters, n0, n1) - 1
 
 
-def _ks(score: Array, others: Array, defaulters: Array) -> float:
-    others, defaulters = _merged(score, others), _merged(score, defaulters)
-    return max(0.0, float(np.max(np.cumsum(others) / others.sum() - np.cumsum(defaulters) / defaulters.sum())))
+def _ks(others: Array, defaulters: Array, n0: float, n1: float) -> float:
+    return max(0.0, float(np.max(np.cumsum(others / n0 - defaulters / n1))))
 
 
-def _pr_auc(score: Array, others: Array, defaulters: Array) -> float:
-    others, defaulters = _merged(score, others)[::-1], _merged(score, defaulters)[::-1]
-    hits = np.cumsum(defaulters)
-    called = hits + np.cumsum(others)
-    return float(np.sum(defaulters[called > 0] * hits[called > 0] / called[called > 0]) / hits[-1])
+def _pr_auc(others: Array, defaulters: Array, _n0: float, n1: float) -> float:
+    hits = np.cumsum(defaulters[::-1])
+    called = hits + np.cumsum(others[::-1])
+    return float(defaulters[::-1] @ (hits / np.maximum(called, 1)) / n1)
 
 
-def _brier(score: Array, others: Array, defaulters: Array) -> float:
-    return float((others @ score**2 + defaulters @ (1 - score) ** 2) / (others.sum() + defaulters.sum()))
-
-
-def _log_loss(score: Array, others: Array, defaulters: Array) -> float:
-    clipped = np.clip(score, np.finfo(np.float64).eps, 1 - np.finfo(np.float64).eps)
-    loss = others @ np.log1p(-clipped) + defaulters @ np.log(clipped)
-    return float(-loss / (others.sum() + defaulters.sum()))
-
-
-_SCORED: Mapping[str, Callable[[Array, Array, Array], float]] = {
+_RANKED: Mapping[str, Callable[[Array, Array, float, float], float]] = {
     "roc_auc": _roc_auc,
-    "gini": lambda *counted: 2 * _roc_auc(*counted) - 1,
+    "gini": _gini,
     "pr_auc": _pr_auc,
     "ks": _ks,
-    "brier": _brier,
-    "log_loss": _log_loss,
 }

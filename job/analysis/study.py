@@ -13,6 +13,7 @@ from typing import Any
 from job.analysis.differences import Difference, name_of, origin_differences, seed_differences
 from job.analysis.figures import unit_figures
 from job.analysis.load import stored_results
+from job.analysis.paired import Pair, pairs_of_test_set
 from job.analysis.resampled import EQUIVALENT
 from job.analysis.rows import SummaryRow
 from job.analysis.selection import Selection, select
@@ -21,7 +22,7 @@ from job.errors import UsageError
 from job.executions.executions import Execution
 from job.executions.verify import verify
 from job.store import Store
-from job.training.blocks import ByTime
+from job.training.blocks import ByRow, ByTime
 
 
 def all_differences(
@@ -61,6 +62,29 @@ def all_differences(
             found += seed_differences(
                 rows, metric, state.test_to_train, against_baseline=against_baseline, regions=regions
             )
+    return found
+
+
+def pairs_on_one_test_set(store: Store, execution: Execution, seed: int) -> list[Pair]:
+    """Compare the combinations of every dataset on the test rows of one seed, which has to be one of the execution's.
+
+    Datasets that are split by group or by time are left out: their test rows are not independent of each other.
+
+    Raises
+    ------
+    UsageError
+        Where no dataset has rows of that seed that are independent.
+    """
+    datasets = [one for one in execution.spec.datasets if isinstance(execution.spec.split(one), ByRow)]
+    found: list[Pair] = []
+    for dataset in datasets:
+        if seed in execution.spec.repetitions(dataset):
+            found += pairs_of_test_set(_done(store, execution, dataset, seed))
+    if not datasets or seed not in execution.spec.seeds:
+        raise UsageError(
+            f"{execution.id} has no dataset that is split by row with seed {seed}",
+            f"Its seeds are {', '.join(map(str, execution.spec.seeds))}; leave --seed out to compare over all of them.",
+        )
     return found
 
 

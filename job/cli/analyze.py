@@ -58,14 +58,20 @@ def differences(
         list[str] | None, typer.Option(metavar="METRIC=WIDTH", help="What is of no interest (repeatable).")
     ] = None,
     bootstrap: BootstrapOption = 0,
+    seed: Annotated[
+        int | None, typer.Option(metavar="SEED", help="On the test rows of this seed alone: DeLong, McNemar.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Say which combinations differ, by how much, and how surely: all pairs of each dataset."""
-    from job.analysis.study import all_differences, untested
+    from job.analysis.study import all_differences, pairs_on_one_test_set, untested
     from job.analysis.summary import read_regions, summarise
-    from job.cli.statistics import print_differences
+    from job.cli.statistics import print_differences, print_pairs
 
     context, execution = _opened(execution_id, spec)
+    if seed is not None:
+        _printed([pair.as_json() for pair in pairs_on_one_test_set(context.store, execution, seed)], print_pairs, json)
+        return
     chosen, regions = chosen_metrics(metrics, everything), read_regions(region or [])
     found = all_differences(
         context.store, execution, summarise(context.store, execution, console=context.console), chosen,

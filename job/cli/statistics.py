@@ -47,6 +47,24 @@ def _print_legend(own: Sequence[Difference]) -> None:
     print_line("")
 
 
+def print_pairs(records: Sequence[dict[str, Any]]) -> None:
+    """Print pairs on one test set: by how much the AUC differs, and how many decisions one alone has right."""
+    for dataset, first in dict.fromkeys((one["dataset"], one["first"]) for one in records):
+        own = [one for one in records if (one["dataset"], one["first"]) == (dataset, first)]
+        body = [
+            [one["second"], _signed(one["auc_difference"]), _number(one["auc_p_holm"]),
+             *(f"{one[f'{within}_first']}:{one[f'{within}_second']} ({one[f'{within}_p_holm']:.3f})" for within in
+               ("defaulters", "others"))]
+            for one in own
+        ]  # fmt: skip
+        columns = [(f"{first} less", False), ("AUC", True), ("p", True), ("defaulters", True), ("others", True)]
+        print_table(f"{dataset}, seed {own[0]['seed']}", columns, body)
+    print_line(
+        "p: DeLong's, by Holm; defaulters, others: decisions that the first, the second alone has right (McNemar)"
+    )
+    print_line("one test part: that other training rows give another model is not in it")
+
+
 def _signed(value: float | None) -> str | None:
     return None if value is None else f"{value:+.3f}"
 

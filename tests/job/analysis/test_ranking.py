@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import ks_2samp
 
-from job.analysis.evidence import one_sided_ks
+from job.analysis.evidence import evidence_of
 from job.analysis.ranking import ranks, tied_with_best, why_unranked
+from job.executions.results import StoredResult
+from job.metrics import roc_auc
 
 ALL = (1, 2, 3)
 
@@ -51,10 +55,18 @@ def test_under_three_repetitions_nothing_is_tested() -> None:
     assert tied_with_best([], 3 / 7, "roc_auc") == []
 
 
-def test_ks_is_scipys_one_sided_statistic() -> None:
-    rng = np.random.default_rng(2)
-    for shift in (-0.5, 0.0, 0.5):
-        others, defaulters = rng.normal(size=80).round(1), rng.normal(shift, size=30).round(1)
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 9)), min_size=1, max_size=40))
+def test_ks_is_scipys_one_sided_statistic_whatever_the_record_says(rows: list[tuple[bool, int]]) -> None:
+    target = np.array([positive for positive, _ in rows], np.int8)
+    score = np.array([value / 10 for _, value in rows])
+    two_sided = auc = expected = None
+    if 0 < target.sum() < target.size:
+        others, defaulters = score[target == 0], score[target == 1]
         expected = ks_2samp(others, defaulters, alternative="greater", method="asymp").statistic
-        assert one_sided_ks(others, defaulters) == pytest.approx(expected, abs=1e-12)
-    assert one_sided_ks(np.array([1.0]), np.array([])) is None
+        two_sided = ks_2samp(others, defaulters, method="asymp").statistic
+        auc = roc_auc(target, score)
+    record = {"metrics": {"ks": two_sided, "roc_auc": auc}}
+    result = StoredResult(record, {}, np.arange(target.size), target, score, target)
+    found = evidence_of(result)
+    assert (found.rows, found.positives, found.positive_blocks) == (target.size, target.sum(), None)
+    assert found.ks == (None if expected is None else pytest.approx(expected, abs=1e-12))

@@ -6,10 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scikit_posthocs import posthoc_nemenyi_friedman
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
+from job.analysis.across import friedman
 from job.analysis.resampled import corrected_t, holm, posterior
+from job.errors import UsageError
 
 FLOATS = st.floats(-1, 1).map(lambda value: round(value, 6))
 
@@ -88,3 +91,14 @@ def test_the_interval_and_the_test_agree() -> None:
         assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
         seen.add(found.p < 0.05)
     assert seen == {True, False}
+
+
+def test_ranks_over_datasets_are_scikit_posthocs_and_need_ten_of_them() -> None:
+    values = np.random.default_rng(6).normal(size=(12, 4)) + np.array([0.0, 0.0, 1.0, 2.0])
+    found = friedman(values)
+    assert found.p == pytest.approx(stats.friedmanchisquare(*values.T).pvalue)
+    assert found.nemenyi == pytest.approx(posthoc_nemenyi_friedman(values).to_numpy(), abs=1e-6)
+    assert int(np.argmin(found.ranks)) == 3
+    assert friedman(-values, lower_is_better=True).ranks == pytest.approx(found.ranks)
+    with pytest.raises(UsageError, match="9 datasets are too few"):
+        friedman(values[:9])

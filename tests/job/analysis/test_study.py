@@ -285,3 +285,22 @@ def test_what_cannot_be_asked_is_refused(done: tuple[Store, Execution]) -> None:
         with pytest.raises(UsageError):
             read_regions([spoilt])
     assert math.isclose(read_regions(["ks=0.02"])["ks"], 0.02)
+
+
+def test_on_one_test_set_pairs_are_compared_by_delong_and_mcnemar(done: tuple[Store, Execution]) -> None:
+    store, execution = done
+    found = study.pairs_on_one_test_set(store, execution, 2)
+    assert len(found) == 15
+    results = {f"{one.unit.model} × {one.unit.technique}": one
+               for one in load.stored_results(store, execution, "taiwan_credit", 2)}  # fmt: skip
+    for pair in found:
+        first, second = results[pair.first], results[pair.second]
+        expected = sk.roc_auc_score(first.target, first.score) - sk.roc_auc_score(second.target, second.score)
+        assert pair.auc_difference == pytest.approx(expected)
+        right = [(one.decision == one.target)[one.target == 1] for one in (first, second)]
+        assert pair.defaulters_first - pair.defaulters_second == right[0].sum() - right[1].sum()
+        assert pair.auc_p_holm >= pair.auc_p
+    same = [pair for pair in found if pair.first.split(" × ")[0] == pair.second.split(" × ")[0]]
+    assert {pair.auc_p for pair in same} == {1.0}  # planted with the same ranking
+    with pytest.raises(UsageError, match="no dataset that is split by row with seed 9"):
+        study.pairs_on_one_test_set(store, execution, 9)

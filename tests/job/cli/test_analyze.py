@@ -36,6 +36,8 @@ def test_every_command_tells_people_and_programs(ldp, done: str, tmp_path: Path)
     assert code == 0
     assert "not tested: 6 pairs: 1 seeds are too few; at least 3 are needed" in out
     assert len(json.loads(ldp("analyze", "differences", done, "--baseline", "--json")[1])) == 2 * 3
+    assert "lightgbm × baseline less" in ldp("analyze", "differences", "--seed", "1")[1]
+    assert len(json.loads(ldp("analyze", "differences", "--seed", "1", "--json")[1])) == 6
     assert len(json.loads(ldp("analyze", "compare", done, done, "--json")[1])) == 4 * 3
     assert "4 pairs" in ldp("analyze", "compare", done, done)[1]
 
