@@ -180,6 +180,14 @@ def sides(environment: dict[str, str], spec_file: Path) -> tuple[Side, ...]:
             "`ldp analyze summary`: read and verify every result, compare", environment,
         ),
         Side(
+            "figures", (*LDP, "analyze", "units", "--json"),
+            "`ldp analyze units`: every unit's figures from its predictions, no bootstrap", environment,
+        ),
+        Side(
+            "differences", (*LDP, "analyze", "differences", "--json"),
+            "`ldp analyze differences`: every pair of combinations over all seeds", environment,
+        ),
+        Side(
             "resume and verify", (*LDP, "experiment", "run", "--spec", str(spec_file)),
             "`ldp experiment run` on the finished execution", environment,
         ),

@@ -9,6 +9,8 @@ import numpy as np
 from job.executions.results import StoredResult
 from job.metrics import Array
 
+_ROUNDING = 1e-9
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -45,7 +47,7 @@ def _ks(result: StoredResult, positive: Array) -> float | None:
     """
     told = result.record.get("metrics") or {}
     ks, auc = told.get("ks"), told.get("roc_auc")
-    if ks is not None and auc is not None and ks > 1 - auc:
+    if ks is not None and auc is not None and ks > 1 - auc + _ROUNDING:
         return float(ks)
     return one_sided_ks(result.score[~positive], result.score[positive])
 

@@ -5,13 +5,14 @@
     units = load.units()                          # the latest execution under LDP_STORAGE_URL
     scores = load.predictions("quick-ac5d7582-1", dataset="taiwan_credit")
 
-Both read and verify stored results, and train nothing.
+Both read and verify stored results, and train nothing. What is damaged is left out with a warning.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from job.executions.verify import Verified, verify
 from job.metrics import METRIC_IDS
 from job.settings import Settings
 from job.store import Store
+from job.training.unit import Unit
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,15 +113,45 @@ def predictions(
 
 
 def stored_results(
-    store: Store, execution: Execution, dataset: str | None, seed: int | None = None
+    store: Store, execution: Execution, dataset: str | None, seed: int | None = None, console: Console | None = None
 ) -> list[StoredResult]:
-    """Return results with their predictions: of one dataset, and of one seed or origin of it."""
-    asked = [
-        unit
-        for unit in execution.spec.units()
-        if dataset in (None, unit.dataset) and seed in (None, unit.seed)
-    ]  # fmt: skip
-    return list(verify(store, execution, asked, _kept).seen.values())
+    """Return results with their predictions: of one dataset, and of one seed or origin of it.
+
+    Parameters
+    ----------
+    console : Console, optional
+        Told of results that are left out, because they are damaged or of something else.
+    """
+    asked = [unit for unit in execution.spec.units() if dataset in (None, unit.dataset) and seed in (None, unit.seed)]
+    return list(read_all(store, execution, asked, _kept, console).seen.values())
+
+
+def read_all(
+    store: Store,
+    execution: Execution,
+    asked: Sequence[Unit],
+    look: Callable[[StoredResult], Any],
+    console: Console | None = None,
+) -> Verified:
+    """Read and verify results, and name to `console` those that are left out.
+
+    Raises
+    ------
+    StorageError
+        Where the storage gives not a single one.
+    """
+    read = verify(store, execution, asked, look)
+    if asked and len(read.unreadable) == len(asked):
+        raise next(iter(read.unreadable.values()))
+    if console is not None:
+        for what in left_out(read):
+            console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
+    return read
+
+
+def left_out(read: Verified) -> tuple[str, ...]:
+    """Return what stands in the store and could not be used, one line each."""
+    return (*read.damaged.values(), *read.foreign.values(), *(error.what for error in read.unreadable.values()))
 
 
 def _opened(store: Store | None) -> Store:
@@ -137,9 +169,9 @@ def _verified(store: Store, execution: Execution, dataset: str | None, look: Cal
             f"{execution.id} has no dataset {shown(dataset)}", did_you_mean(dataset, execution.spec.datasets)
         )
     asked = [unit for unit in execution.spec.units() if dataset in (None, unit.dataset)]
-    read = verify(store, execution, asked, look)
-    if asked and len(read.unreadable) == len(asked):
-        raise next(iter(read.unreadable.values()))
+    read = read_all(store, execution, asked, look)
+    for what in left_out(read):
+        warnings.warn(f"{what}: left out", stacklevel=3)
     return read
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from job.analysis.fairness import group_fairness
 from job.analysis.load import stored_results
 from job.analysis.stability import population_stability
+from job.console import Console
 from job.data.processed import ProcessedData, load_processed
 from job.errors import ProcessedDataInvalid, UsageError, did_you_mean, shown
 from job.executions.executions import Execution
@@ -22,7 +23,9 @@ from job.training.blocks import ByTime
 MOST_GROUPS = 20
 
 
-def stability(store: Store, execution: Execution, dataset: str) -> Iterator[dict[str, Any]]:
+def stability(
+    store: Store, execution: Execution, dataset: str, console: Console | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield how features and scores of a dataset move from month to month, as plain JSON values.
 
     Features (``what = "feature"``): from the training window of an origin to each of its test months. Scores (``what =
@@ -45,14 +48,16 @@ def stability(store: Store, execution: Execution, dataset: str) -> Iterator[dict
         raise ProcessedDataInvalid(f"the processed data of {dataset} have no months", _again(dataset))
     month = data.time.astype("datetime64[M]")
     for origin in execution.spec.repetitions(dataset):
-        done = _done(store, execution, dataset, origin)
+        done = _done(store, execution, dataset, origin, console)
         if done:
             yield from _features(dataset, done[0], data, month)
             for result in done:
                 yield from _scores(result, month)
 
 
-def fairness(store: Store, execution: Execution, dataset: str, column: str) -> Iterator[dict[str, Any]]:
+def fairness(
+    store: Store, execution: Execution, dataset: str, column: str, console: Console | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield every unit's decisions by group, as plain JSON values; see :func:`job.analysis.fairness.group_fairness`.
 
     Parameters
@@ -79,7 +84,7 @@ def fairness(store: Store, execution: Execution, dataset: str, column: str) -> I
             "Name a feature with few values.",
         )
     for seed in execution.spec.repetitions(dataset):
-        for result in _done(store, execution, dataset, seed):
+        for result in _done(store, execution, dataset, seed, console):
             for found in group_fairness(result.target, result.decision, names[result.row]):
                 gaps = {name: vars(getattr(found, name)) for name in _GAPS}
                 yield _names(result) | {"column": column, "group": found.group, "reference": found.reference,
@@ -136,5 +141,6 @@ def _shift(shift: Any) -> dict[str, Any]:
     return dict.fromkeys(("index", "bins", "threshold", "alarm")) if shift is None else vars(shift)
 
 
-def _done(store: Store, execution: Execution, dataset: str, seed: int) -> list[StoredResult]:
-    return [one for one in stored_results(store, execution, dataset, seed) if one.record["status"] == "done"]
+def _done(store: Store, execution: Execution, dataset: str, seed: int, console: Console | None) -> list[StoredResult]:
+    found = stored_results(store, execution, dataset, seed, console)
+    return [one for one in found if one.record["status"] == "done"]

@@ -12,15 +12,17 @@ from typing import Any
 
 from job.analysis.differences import Difference, name_of, origin_differences, seed_differences
 from job.analysis.figures import unit_figures
-from job.analysis.load import stored_results
+from job.analysis.load import read_all, stored_results
 from job.analysis.paired import Pair, pairs_of_test_set
 from job.analysis.resampled import EQUIVALENT
 from job.analysis.rows import SummaryRow
 from job.analysis.selection import Selection, select
 from job.analysis.summary import Summary
+from job.console import Console
 from job.errors import UsageError
 from job.executions.executions import Execution
-from job.executions.verify import verify
+from job.executions.recovery import read_binding
+from job.executions.results import StoredResult
 from job.store import Store
 from job.training.blocks import ByRow, ByTime
 
@@ -35,6 +37,7 @@ def all_differences(
     regions: Mapping[str, float] = EQUIVALENT,
     bootstrap: int = 0,
     seed: int = 0,
+    console: Console | None = None,
 ) -> list[Difference]:
     """Compare the combinations of every dataset of an execution.
 
@@ -53,7 +56,7 @@ def all_differences(
         if isinstance(execution.spec.split(state.dataset), ByTime):
             if bootstrap:
                 for origin in execution.spec.repetitions(state.dataset):
-                    done = _done(store, execution, state.dataset, origin)
+                    done = _done(store, execution, state.dataset, origin, console)
                     found += origin_differences(
                         done, metrics, seed=seed, against_baseline=against_baseline, replicates=bootstrap
                     )
@@ -65,7 +68,7 @@ def all_differences(
     return found
 
 
-def pairs_on_one_test_set(store: Store, execution: Execution, seed: int) -> list[Pair]:
+def pairs_on_one_test_set(store: Store, execution: Execution, seed: int, console: Console | None = None) -> list[Pair]:
     """Compare the combinations of every dataset on the test rows of one seed, which has to be one of the execution's.
 
     Datasets that are split by group or by time are left out: their test rows are not independent of each other.
@@ -79,7 +82,7 @@ def pairs_on_one_test_set(store: Store, execution: Execution, seed: int) -> list
     found: list[Pair] = []
     for dataset in datasets:
         if seed in execution.spec.repetitions(dataset):
-            found += pairs_of_test_set(_done(store, execution, dataset, seed))
+            found += pairs_of_test_set(_done(store, execution, dataset, seed, console))
     if not datasets or seed not in execution.spec.seeds:
         raise UsageError(
             f"{execution.id} has no dataset that is split by row with seed {seed}",
@@ -151,28 +154,40 @@ def _same_test_rows(first: Summary, second: Summary, one: SummaryRow, two: Summa
             )
 
 
-def selections(store: Store, execution: Execution, metric: str, *, seed: int = 0) -> list[Selection]:
+def selections(
+    store: Store, execution: Execution, metric: str, *, seed: int = 0, console: Console | None = None
+) -> list[Selection]:
     """Choose among the units of each dataset and seed by their folds; see :func:`job.analysis.selection.select`."""
     scoring = execution.spec.protocol.scoring
     found = []
     for dataset in execution.spec.datasets:
         for repetition in execution.spec.repetitions(dataset):
-            done = _done(store, execution, dataset, repetition)
+            done = _done(store, execution, dataset, repetition, console)
             chosen = select(done, metric, scoring, seed=seed) if done else None
             if chosen is not None:
                 found.append(chosen)
     return found
 
 
-def figures(store: Store, execution: Execution, *, bootstrap: int = 0, seed: int = 0) -> Iterator[dict[str, Any]]:
+def figures(
+    store: Store, execution: Execution, *, bootstrap: int = 0, seed: int = 0, console: Console | None = None
+) -> Iterator[dict[str, Any]]:
     """Yield every unit's figures (:func:`job.analysis.figures.unit_figures`), with what the execution is of."""
     of_all = {"execution": execution.id, "spec": execution.spec.name}
-    units = list(execution.spec.units())
-    for unit, found in verify(
-        store, execution, units, partial(unit_figures, bootstrap=bootstrap, seed=seed)
-    ).seen.items():
-        yield of_all | {"split": str(execution.spec.split(unit.dataset))} | found
+    bindings = {dataset: read_binding(store, execution, dataset) or {} for dataset in execution.spec.datasets}
+    look = partial(unit_figures, bootstrap=bootstrap, seed=seed)
+    read = read_all(store, execution, list(execution.spec.units()), look, console)
+    for unit, found in read.seen.items():
+        of_data = {
+            "split": str(execution.spec.split(unit.dataset)),
+            "fingerprint": bindings[unit.dataset].get("fingerprint"),
+            "synthetic": bool(bindings[unit.dataset].get("synthetic")),
+        }
+        yield of_all | of_data | found
 
 
-def _done(store: Store, execution: Execution, dataset: str, seed: int) -> list[Any]:
-    return [one for one in stored_results(store, execution, dataset, seed) if one.record["status"] == "done"]
+def _done(
+    store: Store, execution: Execution, dataset: str, seed: int, console: Console | None = None
+) -> list[StoredResult]:
+    found = stored_results(store, execution, dataset, seed, console)
+    return [one for one in found if one.record["status"] == "done"]

@@ -9,6 +9,7 @@ from typing import Any
 
 from job.analysis import tables
 from job.analysis.evidence import Evidence, evidence_of
+from job.analysis.load import left_out, read_all
 from job.analysis.notes import split_notes
 from job.analysis.ranking import Standing, ranks, tied_with_best, why_unranked
 from job.analysis.resampled import EQUIVALENT
@@ -18,7 +19,7 @@ from job.errors import UsageError, did_you_mean, shown
 from job.executions.executions import Execution
 from job.executions.recovery import read_binding
 from job.executions.results import StoredResult
-from job.executions.verify import Verified, verify
+from job.executions.verify import Verified
 from job.metrics import METRIC_IDS
 from job.store import Store
 from job.training.blocks import ByTime
@@ -163,9 +164,7 @@ def summarise(
     """
     check_metric(sort)
     units = list(execution.spec.units())
-    verified = verify(store, execution, units, evidence_of)
-    if len(verified.unreadable) == len(units):
-        raise next(iter(verified.unreadable.values()))
+    verified = read_all(store, execution, units, evidence_of)
     results = list(verified.results.values())
     evidence: dict[Unit, Evidence] = {u: verified.seen[u] for u, r in verified.results.items() if _is_done(r)}
     rows = summary_rows(results, evidence)
@@ -181,7 +180,7 @@ def summarise(
         sort,
         tuple(ordered),
         tuple(states),
-        (*verified.damaged.values(), *verified.foreign.values(), *(e.what for e in verified.unreadable.values())),
+        left_out(verified),
         tuple(row for dataset in order for row in reference_rows(dataset, results, evidence)),
         tuple(sorted(term_rows(results), key=lambda row: (order[row.dataset], row.term))),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,6 +11,7 @@ import typer
 from job.cli.context import Context, JsonOption, open_context, print_json
 
 if TYPE_CHECKING:
+    from job.analysis.summary import Summary
     from job.executions.executions import Execution
 
 app = typer.Typer(help="Comparison: which combination detects defaulters best.", no_args_is_help=True)
@@ -65,18 +67,22 @@ def differences(
 ) -> None:
     """Say which combinations differ, by how much, and how surely: all pairs of each dataset."""
     from job.analysis.study import all_differences, pairs_on_one_test_set, untested
-    from job.analysis.summary import read_regions, summarise
+    from job.analysis.summary import read_regions
     from job.cli.statistics import print_differences, print_pairs
 
     context, execution = _opened(execution_id, spec)
     if seed is not None:
-        _printed([pair.as_json() for pair in pairs_on_one_test_set(context.store, execution, seed)], print_pairs, json)
+        _printed(
+            [pair.as_json() for pair in pairs_on_one_test_set(context.store, execution, seed, context.console)],
+            print_pairs,
+            json,
+        )
         return
     chosen, regions = chosen_metrics(metrics, everything), read_regions(region or [])
+    told = _summarised(context, execution)
     found = all_differences(
-        context.store, execution, summarise(context.store, execution, console=context.console), chosen,
-        against_baseline=baseline, regions=regions, bootstrap=bootstrap,
-    )  # fmt: skip
+        context.store, execution, told, chosen, against_baseline=baseline, regions=regions, bootstrap=bootstrap
+    )
     for line in untested(execution, bootstrap):
         context.console.info("untested", line)
     if json:
@@ -95,15 +101,11 @@ def compare(
 ) -> None:
     """Compare what two executions have in common: each combination of A less that of B, on the same test rows."""
     from job.analysis.study import between
-    from job.analysis.summary import summarise
     from job.cli.statistics import print_differences
     from job.executions.executions import load_execution
 
     context = open_context()
-    one, other = (
-        summarise(context.store, load_execution(context.store, name), console=context.console)
-        for name in (first, second)
-    )
+    one, other = (_summarised(context, load_execution(context.store, name)) for name in (first, second))
     found = between(one, other, chosen_metrics(metrics, everything))
     if json:
         print_json([each.as_json() for each in found])
@@ -124,7 +126,7 @@ def selection(
     from job.cli.statistics import print_selections
 
     context, execution = _opened(execution_id, spec)
-    found = selections(context.store, execution, check_metric(sort))
+    found = selections(context.store, execution, check_metric(sort), console=context.console)
     if json:
         print_json([one.as_json() for one in found])
     else:
@@ -143,7 +145,7 @@ def units(
     from job.cli.statistics import print_figures
 
     context, execution = _opened(execution_id, spec)
-    _printed(figures(context.store, execution, bootstrap=bootstrap), print_figures, json)
+    _printed(figures(context.store, execution, bootstrap=bootstrap, console=context.console), print_figures, json)
 
 
 @app.command()
@@ -158,7 +160,7 @@ def stability(
     from job.cli.statistics import print_stability
 
     context, execution = _opened(execution_id, spec)
-    _printed(populations.stability(context.store, execution, dataset), print_stability, json)
+    _printed(populations.stability(context.store, execution, dataset, context.console), print_stability, json)
 
 
 @app.command()
@@ -174,7 +176,7 @@ def fairness(
     from job.cli.statistics import print_fairness
 
     context, execution = _opened(execution_id, spec)
-    _printed(populations.fairness(context.store, execution, dataset, column), print_fairness, json)
+    _printed(populations.fairness(context.store, execution, dataset, column, context.console), print_fairness, json)
 
 
 @app.command()
@@ -189,18 +191,19 @@ def export(
     """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
     from job.analysis import load
     from job.analysis.export import check_format, exported
-    from job.analysis.summary import summarise
     from job.analysis.tracking import export_to_mlflow
 
     chosen = chosen_metrics(metrics, everything)
     check_format(to)
     context, execution = _opened(execution_id, spec)
-    frame = load.units(execution.id, store=context.store)
+    found = _summarised(context, execution)  # which says what is left out
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = load.units(execution.id, store=context.store)
     if to == "mlflow":
         written, stood = export_to_mlflow(frame, tracking)
         context.console.info("exported", f"{written} runs written to {tracking}, {stood} stood there")
         return
-    found = summarise(context.store, execution, console=context.console)
     for key, content in exported(found, frame, to, chosen).items():
         context.store.put(key, content)
         context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
@@ -223,6 +226,16 @@ def chosen_metrics(named: str | None, everything: bool) -> tuple[str, ...]:
     if named is not None:
         return tuple(dict.fromkeys(check_metric(name.strip()) for name in named.split(",")))
     return METRIC_IDS if everything else DECISIVE
+
+
+def _summarised(context: Context, execution: Execution, sort: str = "balanced_accuracy") -> Summary:
+    """Summarise an execution, and warn of results that are left out."""
+    from job.analysis.summary import summarise
+
+    found = summarise(context.store, execution, sort=sort, console=context.console)
+    for what in found.damaged:
+        context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
+    return found
 
 
 def _opened(execution_id: str | None, spec: str | None) -> tuple[Context, Execution]:
@@ -250,7 +263,7 @@ def summarise_and_print(
     metrics: tuple[str, ...] | None = None,
 ) -> None:
     """Summarise an execution, print it, and write its CSV where that may be written."""
-    from job.analysis.summary import DECISIVE, summarise, to_csv
+    from job.analysis.summary import DECISIVE, to_csv
     from job.cli.tables import print_summary
     from job.errors import StorageError
     from job.executions.status import choose_execution
@@ -259,9 +272,7 @@ def summarise_and_print(
 
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
-    found = summarise(context.store, execution, sort=sort, console=context.console)
-    for what in found.damaged:
-        context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
+    found = _summarised(context, execution, sort)
     if json:
         print_json(found.as_json())
     else:

@@ -21,6 +21,7 @@ from job.analysis import load, study, tables
 from job.analysis.export import exported
 from job.analysis.summary import read_regions, summarise
 from job.analysis.tracking import export_to_mlflow
+from job.console import Console
 from job.errors import DatasetNotFound, TrackingRefused, UsageError
 from job.executions.bindings import bind
 from job.executions.executions import Execution, create_next
@@ -304,3 +305,12 @@ def test_on_one_test_set_pairs_are_compared_by_delong_and_mcnemar(done: tuple[St
     assert {pair.auc_p for pair in same} == {1.0}  # planted with the same ranking
     with pytest.raises(UsageError, match="no dataset that is split by row with seed 9"):
         study.pairs_on_one_test_set(store, execution, 9)
+
+
+def test_a_damaged_result_is_left_out_and_named() -> None:
+    store, execution = made(spec_of([1]))
+    store.put(execution.result_key(next(iter(execution.spec.units()))), b"garbage")
+    with pytest.warns(UserWarning, match="is damaged or not a result.*: left out"):
+        assert len(load.units(execution.id, store=store)) == 5
+    told = Console.silent()
+    assert len(list(study.figures(store, execution, console=told))) == 5
