@@ -8,7 +8,7 @@ training part would have given another model is *not* in these intervals.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -183,8 +183,3 @@ def _interval(
         tails = norm.cdf(2 * norm.ppf(inside) + norm.ppf(tails))
     low, high = np.quantile(values, tails)
     return Interval(value, float(low), float(high), None, replicates, dropped)
-
-
-def as_json(intervals: Mapping[str, Interval]) -> dict[str, dict[str, object]]:
-    """Return intervals as plain JSON values, by metric."""
-    return {metric: dict(vars(one)) for metric, one in intervals.items()}

@@ -28,7 +28,6 @@ BootstrapOption = Annotated[
     int,
     typer.Option(metavar="N", min=0, max=100_000, help="Draw test rows again N times (2000 is usual; default: none)."),
 ]
-DatasetOption = Annotated[str | None, typer.Option(metavar="DATASET", help="Only this dataset.")]
 
 
 @app.callback()

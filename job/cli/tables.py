@@ -101,9 +101,15 @@ def print_summary(summary: Summary, metrics: Sequence[str]) -> None:
         one = state.repetition
         spread = f"mean ± standard deviation of single {one}s" if wide else f"one {one}, so no spread: {one}"
         print_line(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}")
-        for line in (*_tested(rows, one), *_conclusions(rows, state, summary.sort)):
+        for line in (_data(state, summary.spec), *_tested(rows, one), *_conclusions(rows, state, summary.sort)):
             print_line(line)
         _print_findings(rows, one)
+
+
+def _data(state: DatasetState, spec: str) -> str:
+    """Say which data the figures are of."""
+    size = "" if state.rows is None else f"{state.rows:,} rows, "
+    return f"spec {spec}; {size}split {state.split}, fingerprint {(state.fingerprint or 'unknown')[:12]}"
 
 
 def _tested(rows: Sequence[SummaryRow], one: str) -> list[str]:

@@ -259,6 +259,7 @@ def test_latex_is_escaped_and_has_booktabs_rules() -> None:
     assert tables.to_markdown([{"a|b": None}], ["a|b"]) == "| a\\|b |\n| --- |\n| – |\n"
 
 
+@pytest.mark.filterwarnings("default")  # what MLflow and SQLAlchemy have to warn of each other
 def test_units_are_runs_of_a_real_mlflow_store_and_are_written_once(
     done: tuple[Store, Execution], tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ def test_every_command_tells_people_and_programs(ldp, done: str, tmp_path: Path)
     assert "brier" not in out
     assert "synthetic sample data" in out
     assert "test part of each seed: 120 rows" in out
+    assert "spec tiny; 400 rows, split by row, fingerprint " in out
     assert max(len(line) for line in ldp("analyze", "summary")[1].splitlines() if "─" in line) <= 100
     assert "log_loss" in ldp("analyze", "summary", "--all")[1]
     row = json.loads(ldp("analyze", "summary", "--json")[1])[0]
