@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from job.analysis import tables
+from job.analysis.differences import Difference
 from job.analysis.summary import Summary
 from job.errors import UsageError, did_you_mean, shown
 from job.store import report_key
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 FORMATS = ("csv", "parquet", "markdown", "latex", "mlflow")
+_OF_PAIRS = ("dataset", "metric", "first", "second", "difference", "low", "high", "p_holm", "within", "distinguishable")
 _SUFFIXES = {"markdown": "md", "latex": "tex"}
 
 
@@ -30,27 +32,40 @@ def check_format(name: str) -> str:
     return name
 
 
-def exported(summary: Summary, units: pd.DataFrame, to: str, metrics: Sequence[str]) -> dict[str, bytes]:
-    """Return what to write, by key: the comparison, and for programs also every unit.
+def exported(
+    summary: Summary, units: pd.DataFrame, differences: Sequence[Difference], to: str, metrics: Sequence[str]
+) -> dict[str, bytes]:
+    """Return what to write, by key: the comparison, the pairs, and for programs also every unit.
 
     Parameters
     ----------
     units : DataFrame
         As :func:`job.analysis.load.units` gives them.
+    differences : sequence of Difference
+        Of the metrics for people; no file without any.
     to : {'csv', 'parquet', 'markdown', 'latex'}
     metrics : sequence of str
         Those of tables for people; files for programs have all.
     """
     records = summary.as_json()
-    key = f"tables/summary.{_SUFFIXES.get(to, to)}"
+    of_all = {"execution": summary.execution, "spec": summary.spec}
+    states = {state.dataset: state.as_json() for state in summary.datasets}
+    pairs = [of_all | states[one.dataset] | one.as_json() for one in differences]
     if to in _SUFFIXES:
-        shown_as = "\n\n".join(_for_people(summary, records, to, metrics))
-        return {report_key(summary.execution, key): shown_as.encode()}
-    write = tables.to_csv if to == "csv" else tables.to_parquet
-    every = units.astype(object).where(units.notna(), None).to_dict("records")
+        draw = tables.to_latex if to == "latex" else tables.to_markdown
+        written = {
+            "summary": "\n\n".join(_for_people(summary, records, to, metrics)).encode(),
+            "differences": draw(pairs, _OF_PAIRS).encode() if pairs else b"",
+        }
+    else:
+        write = tables.to_csv if to == "csv" else tables.to_parquet
+        every = units.astype(object).where(units.notna(), None).to_dict("records")
+        written = {"summary": write(records), "units": write(every), "differences": write(pairs) if pairs else b""}
+    suffix = _SUFFIXES.get(to, to)
     return {
-        report_key(summary.execution, key): write(records),
-        report_key(summary.execution, f"tables/units.{to}"): write(every),
+        report_key(summary.execution, f"tables/{name}.{suffix}"): content
+        for name, content in written.items()
+        if content or name != "differences"
     }
 
 

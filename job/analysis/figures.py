@@ -23,7 +23,12 @@ DEPENDENT = "test rows of a group or a month hang together: only the bootstrap o
 
 
 def unit_figures(
-    result: StoredResult, *, bootstrap: int = 0, seed: int = 0, ratios: Sequence[float] = RATIOS
+    result: StoredResult,
+    *,
+    bootstrap: int = 0,
+    seed: int = 0,
+    ratios: Sequence[float] = RATIOS,
+    profit: ProfitModel | None = None,
 ) -> dict[str, Any]:
     """Return a unit's figures as plain JSON values.
 
@@ -37,6 +42,8 @@ def unit_figures(
         Of the draws.
     ratios : sequence of float
         c_FN/c_FP at which decisions are priced.
+    profit : ProfitModel, optional
+        Verbraken's defaults without it.
 
     Returns
     -------
@@ -55,6 +62,8 @@ def unit_figures(
         return found | {"why": record["reason"]}
     if not 0 < tested.positives < tested.rows:
         return found | {"why": "the test part lacks a class"}
+    if not np.all((result.score >= 0) & (result.score <= 1)):
+        return found | {"why": "scores that are no probabilities"}
     target, score, decision = result.target.astype(np.int64), result.score, result.decision
     shift = prior_shift(record)
     beta = 1.0 if shift is None else shift.beta
@@ -68,7 +77,10 @@ def unit_figures(
     }
     if beta != 1:
         found["calibration_corrected"] = calibration_of(target, probability, rate)
-    return found | {"ranking": _ranking(target, score), "money": _money(target, score, probability, decision, ratios)}
+    return found | {
+        "ranking": _ranking(target, score),
+        "money": _money(target, score, probability, decision, ratios, profit or ProfitModel()),
+    }
 
 
 def _intervals(result: StoredResult, bootstrap: int, seed: int) -> dict[str, Any]:
@@ -137,8 +149,14 @@ def _ranking(target: Array, score: Array) -> dict[str, Any]:
     }
 
 
-def _money(target: Array, score: Array, probability: Array, decision: Array, ratios: Sequence[float]) -> dict[str, Any]:
-    profit = ProfitModel()
+def _money(
+    target: Array,
+    score: Array,
+    probability: Array,
+    decision: Array,
+    ratios: Sequence[float],
+    profit: ProfitModel,
+) -> dict[str, Any]:
     value, refused = expected_maximum_profit(target, score, profit)
     return {
         "expected_cost": [vars(expected_cost(target, probability, decision, ratio)) for ratio in ratios],

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from job.analysis.curves import hull
+from job.errors import UsageError, shown
 from job.metrics import Array, confusion
 
 RATIOS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0)
@@ -29,6 +31,26 @@ class ProfitModel:
     everything: float = 0.10
     return_on_investment: float = 0.2644
     heading: str = "Verbraken's defaults (p0 0.55, p1 0.10, ROI 0.2644)"
+
+
+def read_profit(given: str) -> ProfitModel:
+    """Return the profit model that ``P0,P1,ROI`` says.
+
+    Raises
+    ------
+    UsageError
+        Where it is not three numbers, probabilities that add up to more than 1, or a return that is no gain.
+    """
+    try:
+        nothing, everything, earned = (float(part) for part in given.split(","))
+    except ValueError:
+        nothing = everything = earned = math.nan
+    if not (nothing >= 0 and everything >= 0 and nothing + everything <= 1 and 0 < earned < math.inf):
+        raise UsageError(
+            f"{shown(given)} is no profit model",
+            "Give P0,P1,ROI: the probabilities that a default loses nothing, and all; what a good loan earns.",
+        )
+    return ProfitModel(nothing, everything, earned, f"p0 {nothing:g}, p1 {everything:g}, ROI {earned:g}, as given")
 
 
 @dataclass(frozen=True)

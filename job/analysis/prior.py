@@ -36,7 +36,7 @@ class PriorShift:
 
 
 def prior_shift(record: Mapping[str, Any]) -> PriorShift | None:
-    """Read from a result's record what shifted its odds; None where the record does not count the classes.
+    """Read from a result's record what shifted its odds; None where the record does not count rows of both classes.
 
     Parameters
     ----------
@@ -47,9 +47,10 @@ def prior_shift(record: Mapping[str, Any]) -> PriorShift | None:
     if technique in ("baseline", "threshold_moving"):
         return PriorShift(1.0, "none")
     train, refit = record.get("train"), record.get("refit")
-    if not train or not refit:
+    if not train or not refit or 0 in (*train.values(), *refit.values()):
         return None
-    weight = (record.get("parameters") or {}).get(WEIGHT_PARAMETERS[model])
+    best = record.get("best_index")
+    weight = None if best is None else record["candidates"][best].get(WEIGHT_PARAMETERS[model])
     if technique == "cost_sensitive" and weight in (None, 1):
         return PriorShift(1.0, "none")
     factor = refit["n0"] / refit["n1"] if weight == "balanced" else float(weight or 1)

@@ -13,6 +13,7 @@ from typing import Any
 from job.analysis.differences import Difference, name_of, origin_differences, seed_differences
 from job.analysis.figures import unit_figures
 from job.analysis.load import read_all, stored_results
+from job.analysis.money import ProfitModel
 from job.analysis.paired import Pair, pairs_of_test_set
 from job.analysis.resampled import EQUIVALENT
 from job.analysis.rows import SummaryRow
@@ -170,12 +171,18 @@ def selections(
 
 
 def figures(
-    store: Store, execution: Execution, *, bootstrap: int = 0, seed: int = 0, console: Console | None = None
+    store: Store,
+    execution: Execution,
+    *,
+    bootstrap: int = 0,
+    seed: int = 0,
+    profit: ProfitModel | None = None,
+    console: Console | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Yield every unit's figures (:func:`job.analysis.figures.unit_figures`), with what the execution is of."""
     of_all = {"execution": execution.id, "spec": execution.spec.name}
     bindings = {dataset: read_binding(store, execution, dataset) or {} for dataset in execution.spec.datasets}
-    look = partial(unit_figures, bootstrap=bootstrap, seed=seed)
+    look = partial(unit_figures, bootstrap=bootstrap, seed=seed, profit=profit)
     read = read_all(store, execution, list(execution.spec.units()), look, console)
     for unit, found in read.seen.items():
         of_data = {

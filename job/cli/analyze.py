@@ -137,14 +137,20 @@ def units(
     execution_id: ExecutionArgument = None,
     spec: SpecOption = None,
     bootstrap: BootstrapOption = 0,
+    profit: Annotated[
+        str | None, typer.Option(metavar="P0,P1,ROI", help="Your costs, for the expected maximum profit.")
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     """Show of every unit intervals, calibration, ranking and costs, from its predictions."""
+    from job.analysis.money import read_profit
     from job.analysis.study import figures
     from job.cli.statistics import print_figures
 
+    model = None if profit is None else read_profit(profit)
     context, execution = _opened(execution_id, spec)
-    _printed(figures(context.store, execution, bootstrap=bootstrap, console=context.console), print_figures, json)
+    found = figures(context.store, execution, bootstrap=bootstrap, profit=model, console=context.console)
+    _printed(found, print_figures, json)
 
 
 @app.command()
@@ -190,6 +196,7 @@ def export(
     """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
     from job.analysis import load
     from job.analysis.export import check_format, exported
+    from job.analysis.study import all_differences
     from job.analysis.tracking import export_to_mlflow
 
     chosen = chosen_metrics(metrics, everything)
@@ -203,7 +210,8 @@ def export(
         written, stood = export_to_mlflow(frame, tracking)
         context.console.info("exported", f"{written} runs written to {tracking}, {stood} stood there")
         return
-    for key, content in exported(found, frame, to, chosen).items():
+    pairs = all_differences(context.store, execution, found, chosen)
+    for key, content in exported(found, frame, pairs, to, chosen).items():
         context.store.put(key, content)
         context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
 

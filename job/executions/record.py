@@ -34,6 +34,11 @@ def check_record(record: Mapping[str, Any]) -> None:
         text(mapping(record, "split"), "by")
     if "origin" in record:
         _check_origin(mapping(record, "origin"))
+    for name in ("train", "refit"):
+        if record.get(name) is not None:
+            counts = mapping(record, name)
+            whole(counts, "n0")
+            whole(counts, "n1")
     status = text(record, "status")
     candidates = record.get("candidates")
     if not isinstance(candidates, list) or not all(isinstance(point, dict) for point in candidates):

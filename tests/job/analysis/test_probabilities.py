@@ -14,6 +14,7 @@ from statsmodels.stats.proportion import confint_proportions_2indep
 
 from job.analysis import calibration, curves, fairness, money, stability
 from job.analysis.prior import corrected, prior_shift
+from job.errors import UsageError
 from job.metrics import all_metrics
 from tests.job.analysis.test_intervals import planted
 
@@ -24,7 +25,8 @@ def record(technique: str, refit: tuple[int, int], weight: object = None, model:
         "unit": {"model": model, "technique": technique},
         "train": {"n0": 8000, "n1": 2000},
         "refit": dict(zip(("n0", "n1"), refit, strict=True)),
-        "parameters": {name: weight} if technique == "cost_sensitive" else {},
+        "candidates": [{}, {name: weight} if technique == "cost_sensitive" else {}],
+        "best_index": 1,
     }
 
 
@@ -51,6 +53,7 @@ def test_a_record_of_before_counts_no_classes() -> None:
     made = record("smote", (8000, 8000))
     del made["refit"]
     assert prior_shift(made) is None
+    assert prior_shift(record("smote", (8000, 0))) is None
 
 
 def test_the_correction_undoes_under_sampling() -> None:
@@ -171,6 +174,17 @@ def test_the_expected_maximum_profit_is_empulses() -> None:
         expected = empcs_score(target, score, success_rate=0.55, default_rate=0.1, roi=0.2644)
         assert found == pytest.approx(expected, abs=1e-9)
         assert 0 < refused < 1
+
+
+def test_a_profit_model_of_ones_own_is_headed_as_such() -> None:
+    target, score, _ = planted(300, 1, decimals=3)
+    own = money.read_profit("0.4, 0.2,0.15")
+    assert own.heading == "p0 0.4, p1 0.2, ROI 0.15, as given"
+    expected = empcs_score(target, score, success_rate=0.4, default_rate=0.2, roi=0.15)
+    assert money.expected_maximum_profit(target, score, own)[0] == pytest.approx(expected, abs=1e-9)
+    for spoilt in ("0.4,0.2", "a,b,c", "0.9,0.2,0.1", "0.4,0.2,0", "nan,0,1"):
+        with pytest.raises(UsageError, match="is no profit model"):
+            money.read_profit(spoilt)
 
 
 def test_the_cost_of_decisions_by_hand() -> None:

@@ -227,14 +227,19 @@ def test_no_execution_is_too_odd_to_be_told_of(kinds: list[str], seeds: list[int
     assert len(units) == sum(kind != "missing" for kind in kinds) * len(seeds)
     load.predictions(execution.id, store=store)
     for to in ("csv", "parquet", "markdown", "latex"):
-        assert all(exported(summary, units, to, ["roc_auc"]).values()) or not records
+        assert all(exported(summary, units, [], to, ["roc_auc"]).values()) or not records
 
 
 def test_tables_have_the_same_numbers_in_every_format(done: tuple[Store, Execution]) -> None:
     store, execution = done
     summary, units = summarise(store, execution), load.units(execution.id, store=store)
-    written = {to: exported(summary, units, to, ["roc_auc"]) for to in ("csv", "parquet", "markdown", "latex")}
-    assert sorted(written["csv"]) == [f"reports/{execution.id}/tables/{name}.csv" for name in ("summary", "units")]
+    pairs = study.all_differences(store, execution, summary, ["roc_auc"])
+    written = {to: exported(summary, units, pairs, to, ["roc_auc"]) for to in ("csv", "parquet", "markdown", "latex")}
+    names = ("differences", "summary", "units")
+    assert sorted(written["csv"]) == [f"reports/{execution.id}/tables/{name}.csv" for name in names]
+    of_pairs = written["csv"][f"reports/{execution.id}/tables/differences.csv"].decode()
+    assert [float(row["p_holm"]) for row in csv.DictReader(io.StringIO(of_pairs))] == [one.p_holm for one in pairs]
+    assert "synthetic" in of_pairs.splitlines()[0]
     expected = [row.mean["roc_auc"] for row in summary.rows]
     rows = list(csv.DictReader(io.StringIO(written["csv"][f"reports/{execution.id}/tables/summary.csv"].decode())))
     assert [float(row["roc_auc_mean"]) for row in rows] == expected

@@ -23,6 +23,8 @@ COMMANDS = [
     "experiment status",
     "analyze summary",
     "analyze summary --json",
+    "analyze differences --seed 1",
+    "analyze units",
     "analyze --help",
 ]
 SPEC = TINY.replace('"smote", ', "")
