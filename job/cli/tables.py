@@ -136,7 +136,7 @@ def _conclusions(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> 
     ranked = [row for row in rows if row.standing.rank is not None]
     if tied:
         found.append(
-            f"{TIED} not distinguishable from the best by {sort}: {len(tied)} of {len(ranked)}"
+            f"{TIED} not distinguishable from the best by {sort}: {len(tied)} of {len(ranked)}, itself included"
             " (corrected resampled t-test, all pairs, Holm, 5 %)"
         )
     elif len(ranked) > 1:
@@ -149,9 +149,9 @@ def _conclusions(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> 
 
 
 def _why_untested(state: DatasetState) -> str:
-    return (
-        "origins are no repetitions to test over" if state.repetition == "origin" else "nothing is tested under 3 seeds"
-    )
+    if state.repetition == "origin":
+        return "origins are no repetitions to test over"
+    return "nothing is tested under 3 seeds" if state.test_to_train else "no record tells how many rows were trained on"
 
 
 def _print_findings(rows: Sequence[SummaryRow], one: str) -> None:
