@@ -135,10 +135,10 @@ def _conclusions(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> 
     tied = [row for row in rows if row.standing.tied]
     ranked = [row for row in rows if row.standing.rank is not None]
     if tied:
-        found.append(
-            f"{TIED} not distinguishable from the best by {sort}: {len(tied)} of {len(ranked)}, itself included"
-            " (corrected resampled t-test, all pairs, Holm, 5 %)"
-        )
+        found += [
+            f"{TIED} not distinguishable from the best by {sort}: {len(tied)} of {len(ranked)}, itself included",
+            "  (corrected resampled t-test, all pairs, Holm, 5 %)",
+        ]
     elif len(ranked) > 1:
         found.append(f"{_why_untested(state)}: the order alone tells no difference")
     for reason in dict.fromkeys(row.standing.unranked for row in rows if row.standing.unranked):
