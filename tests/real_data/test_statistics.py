@@ -20,7 +20,7 @@ from job.store import Store
 SPEC = """
 datasets = ["taiwan_credit"]
 techniques = ["baseline", "random_under_sampling", "smote", "threshold_moving"]
-seeds = [1, 2, 3]
+seeds = [1, 2, 3, 4, 5]
 folds = 2
 [models.lightgbm.grid]
 n_estimators = 60
@@ -47,10 +47,10 @@ def test_the_correction_undoes_under_sampling_but_not_smote_and_ties_are_marked(
         assert units.loc[(technique, seed), "roc_auc"] == pytest.approx(roc_auc_score(rows["target"], rows["score"]))
         raw[technique, seed] = brier_score_loss(rows["target"], rows["score"])
         put_back[technique, seed] = brier_score_loss(rows["target"], rows["corrected"])
-    for seed in (1, 2, 3):
+    for seed in range(1, 6):
         best = raw["baseline", seed]
         assert raw["random_under_sampling", seed] > best + 0.04
-        assert put_back["random_under_sampling", seed] == pytest.approx(best, abs=0.001)
+        assert put_back["random_under_sampling", seed] == pytest.approx(best, abs=0.002)  # it learns from fewer rows
         assert put_back["smote", seed] > best + 0.004
         assert put_back["threshold_moving", seed] == best
 
