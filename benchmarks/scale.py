@@ -1,4 +1,4 @@
-"""How planning, resuming, verifying and summarising grow with the number of finished units.
+"""How planning, resuming, verifying, summarising and statistics grow with the number of finished units.
 
     python -m benchmarks scale [--units N ...] [--rounds N]
 
@@ -180,6 +180,14 @@ def sides(environment: dict[str, str], spec_file: Path) -> tuple[Side, ...]:
             "`ldp analyze summary`: read and verify every result, compare", environment,
         ),
         Side(
+            "figures", (*LDP, "analyze", "units", "--json"),
+            "`ldp analyze units`: every unit's figures from its predictions, no bootstrap", environment,
+        ),
+        Side(
+            "differences", (*LDP, "analyze", "differences", "--json"),
+            "`ldp analyze differences`: every pair of combinations over all seeds", environment,
+        ),
+        Side(
             "resume and verify", (*LDP, "experiment", "run", "--spec", str(spec_file)),
             "`ldp experiment run` on the finished execution", environment,
         ),
@@ -194,6 +202,9 @@ def claims(units: tuple[int, ...], smaller: Runs, larger: Runs, limits: bool) ->
     found = [
         Claim(
             "CPU of plan and resume", figure(larger, "plan and resume", "cpu_s"), "s", at_most=2.0 if limits else None
+        ),
+        Claim(
+            "peak memory of figures", figure(larger, "figures", "peak_mib"), "MiB", at_most=2048.0 if limits else None
         ),
         Claim("CPU of summarise", figure(larger, "summarise", "cpu_s"), "s", at_most=15.0 if limits else None),
     ]

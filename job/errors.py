@@ -175,6 +175,10 @@ class NoMoreProcesses(LdpError, RuntimeError):
         )
 
 
+class TrackingRefused(LdpError, RuntimeError):
+    """An MLflow tracking store that cannot be used."""
+
+
 class CloudNotInstalled(LdpError, ImportError):
     """``ldp cloud`` without what it needs."""
 

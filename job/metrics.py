@@ -78,7 +78,11 @@ def threshold_metrics(target: Array, decision: Array) -> dict[str, float | None]
         ``balanced_accuracy, g_mean, f1, precision, sensitivity, specificity, mcc``. G-mean is the geometric mean of
         sensitivity and specificity (Kubat and Matwin 1997); MCC is Matthews's correlation coefficient (1975).
     """
-    tn, fp, fn, tp = confusion(target, decision)
+    return metrics_of_counts(*confusion(target, decision))
+
+
+def metrics_of_counts(tn: float, fp: float, fn: float, tp: float) -> dict[str, float | None]:
+    """Compute the metrics of a decision from its counts; see :func:`threshold_metrics`."""
     sensitivity = tp / (tp + fn) if tp + fn else None
     specificity = tn / (tn + fp) if tn + fp else None
     both = sensitivity is not None and specificity is not None
@@ -107,8 +111,9 @@ def ranking_metrics(target: Array, score: Array) -> dict[str, float | None]:
     Returns
     -------
     dict
-        ``roc_auc``; ``gini`` = 2·AUC − 1; ``pr_auc``, the average precision; ``ks``, the largest distance between the
-        two classes' cumulative score distributions (Kolmogorov-Smirnov); ``brier``, the mean squared error of the
+        ``roc_auc``; ``gini`` = 2·AUC − 1; ``pr_auc``, the average precision; ``ks``, by how much the others'
+        cumulative score distribution is above the defaulters' at most (Kolmogorov-Smirnov, one-sided: a score
+        that ranks the wrong way round separates nothing); ``brier``, the mean squared error of the
         probability; ``log_loss`` in nats, probabilities clipped to the float's resolution as scikit-learn does.
     """
     if np.unique(target).size < 2:
@@ -121,7 +126,7 @@ def ranking_metrics(target: Array, score: Array) -> dict[str, float | None]:
         "roc_auc": auc,
         "gini": 2 * auc - 1,
         "pr_auc": average_precision(target, score),
-        "ks": float(np.max(np.abs(true_positive_rate - false_positive_rate))),
+        "ks": float(np.max(true_positive_rate - false_positive_rate)),
         "brier": float(brier_score_loss(target, score)),
         "log_loss": float(log_loss(target, score)),
     }

@@ -1,90 +1,54 @@
-"""Which combination detects defaulters best: mean and standard deviation of every metric over the seeds."""
+"""Which combination detects defaulters best: every metric over the seeds, and what may be concluded from it."""
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
-from job.analysis.notes import REFERENCE, gpu_notes, gpus_of, origins_of, references_of, split_notes, terms_of
+from job.analysis import tables
+from job.analysis.evidence import Evidence, evidence_of
+from job.analysis.load import left_out, read_all
+from job.analysis.notes import gpu_notes, split_notes
+from job.analysis.ranking import Standing, ranks, tied_with_best, why_unranked
+from job.analysis.resampled import EQUIVALENT
+from job.analysis.rows import SummaryRow, TermRow, reference_rows, summary_rows, term_rows
 from job.console import Console
 from job.errors import UsageError, did_you_mean, shown
 from job.executions.executions import Execution
 from job.executions.recovery import read_binding
 from job.executions.results import StoredResult
-from job.executions.verify import verify
+from job.executions.verify import Verified
 from job.metrics import METRIC_IDS
 from job.store import Store
 from job.training.blocks import ByTime
+from job.training.unit import Unit
 
-LOWER_IS_BETTER = frozenset({"brier", "log_loss"})
-
-
-@dataclass(frozen=True)
-class SummaryRow:
-    """One combination of model and technique on one dataset.
-
-    Attributes
-    ----------
-    dataset, model, technique : str
-    seeds : tuple of int
-        The seeds whose units are done.
-    mean, std : dict of metric id to float or None
-        Over the seeds at which the metric is defined. `std` has ddof = 1 and is None for fewer than two.
-    undefined : dict of metric id to int
-        At how many seeds a metric is undefined, where that is any.
-    inapplicable : dict of int to str
-        Seeds whose units are inapplicable, with the reason.
-    origins : dict of int to dict
-        By time, where seeds are the origins' numbers: the months of each.
-    features : dict of int to str
-        Of the reference row of the best single feature: which that was.
-    gpus : dict of int to str
-        The GPU model that made the fits, for the seeds whose fits a GPU made.
-    """
-
-    dataset: str
-    model: str
-    technique: str
-    seeds: tuple[int, ...]
-    mean: dict[str, float | None]
-    std: dict[str, float | None]
-    undefined: dict[str, int]
-    inapplicable: dict[int, str]
-    origins: dict[int, dict[str, Any]] = field(default_factory=dict)
-    features: dict[int, str] = field(default_factory=dict)
-    gpus: dict[int, str] = field(default_factory=dict)
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the row as plain JSON values: names, seeds, then ``{metric}_mean`` and ``{metric}_std``."""
-        found: dict[str, Any] = {
-            "dataset": self.dataset, "model": self.model, "technique": self.technique, "seeds": list(self.seeds),
-        }  # fmt: skip
-        for metric in METRIC_IDS:
-            found[f"{metric}_mean"] = self.mean[metric]
-            found[f"{metric}_std"] = self.std[metric]
-        found |= {
-            "undefined": self.undefined,
-            "inapplicable": {str(seed): why for seed, why in self.inapplicable.items()},
-        }
-        if self.origins:
-            found["origins"] = {str(number): months for number, months in self.origins.items()}
-        if self.features:
-            found["features"] = {str(seed): name for seed, name in self.features.items()}
-        if self.gpus:
-            found["gpus"] = {str(seed): name for seed, name in self.gpus.items()}
-        return found
+DECISIVE = ("balanced_accuracy", "roc_auc", "brier")  # one of each kind: decisions, ranking, probabilities
+_ADDED = (
+    "execution", "spec", "split", "fingerprint", "synthetic", "rows", "units", "units_total", "test_rows",
+    "test_positives", "positive_groups", "rank", "unranked", "not_distinguishable_from_best", "undefined",
+    "inapplicable", "flags",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class DatasetState:
     """How much of a dataset is summarised, and what has to be said of its table; counts are units.
 
-    `repetition` is what a unit's number is: a seed, or by time an origin.
+    Attributes
+    ----------
+    repetition : str
+        What a unit's number is: a seed, or by time an origin.
+    split : str
+        How rows were split, in words.
+    fingerprint : str or None
+        Of the data; None where nothing ran on them yet.
+    rows : int or None
+        Of the dataset.
+    test_to_train : float or None
+        Rows of the test part divided by those of the training part, on average over the repetitions.
     """
 
     dataset: str
@@ -93,32 +57,26 @@ class DatasetState:
     synthetic: bool
     notes: tuple[str, ...] = ()
     repetition: str = "seed"
+    split: str = "by row"
+    fingerprint: str | None = None
+    rows: int | None = None
+    test_to_train: float | None = None
 
     @property
     def partial(self) -> bool:
         """Whether results are missing."""
         return self.present < self.total
 
-
-@dataclass(frozen=True)
-class TermRow:
-    """One combination on the test rows of one term.
-
-    Attributes
-    ----------
-    term : int
-        Months after which outcomes are due.
-    rows : float
-        Test rows, on average over the repetitions.
-    mean : dict of metric id to float or None
-    """
-
-    dataset: str
-    term: int
-    model: str
-    technique: str
-    rows: float
-    mean: dict[str, float | None]
+    def as_json(self) -> dict[str, Any]:
+        """Return what every row of the dataset carries, as plain JSON values."""
+        return {
+            "split": self.split,
+            "fingerprint": self.fingerprint,
+            "synthetic": self.synthetic,
+            "rows": self.rows,
+            "units": self.present,
+            "units_total": self.total,
+        }
 
 
 @dataclass(frozen=True)
@@ -127,9 +85,10 @@ class Summary:
 
     Attributes
     ----------
-    execution : str
+    execution, spec : str
+        The id, and the spec's name.
     sort : str
-        The metric by which rows are sorted within their dataset, the best first.
+        The metric by which rows are sorted within their dataset, the best first; those that are not ranked come last.
     rows : tuple of SummaryRow
     datasets : tuple of DatasetState
     damaged : tuple of str
@@ -141,12 +100,54 @@ class Summary:
     """
 
     execution: str
+    spec: str
     sort: str
     rows: tuple[SummaryRow, ...]
     datasets: tuple[DatasetState, ...]
     damaged: tuple[str, ...]
     references: tuple[SummaryRow, ...] = ()
     terms: tuple[TermRow, ...] = ()
+
+    def as_json(self) -> list[dict[str, Any]]:
+        """Return all rows as plain JSON values, each with the execution and the data that it is of."""
+        states = {state.dataset: state.as_json() for state in self.datasets}
+        of_all = {"execution": self.execution, "spec": self.spec}
+        return [row.as_json() | of_all | states[row.dataset] for row in (*self.rows, *self.references)]
+
+
+def check_metric(metric: str) -> str:
+    """Return a metric's id.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such metric.
+    """
+    if metric not in METRIC_IDS:
+        raise UsageError(f"there is no metric {shown(metric)}", did_you_mean(metric, METRIC_IDS))
+    return metric
+
+
+def read_regions(given: Sequence[str]) -> dict[str, float]:
+    """Return the regions of practical equivalence, with those that ``METRIC=WIDTH`` sets.
+
+    Raises
+    ------
+    UsageError
+        Where one is not of that form.
+    """
+    found = dict(EQUIVALENT)
+    for one in given:
+        metric, _, width = one.partition("=")
+        try:
+            found[check_metric(metric)] = value = float(width)
+        except ValueError as error:
+            if isinstance(error, UsageError):
+                raise
+            value = -1.0
+        if not 0 <= value <= 1:
+            raise UsageError(f"{shown(one)} is no region", "Give it as METRIC=WIDTH, such as roc_auc=0.005.")
+    return found
 
 
 def summarise(
@@ -161,117 +162,87 @@ def summarise(
     StorageError
         Where the storage gives not a single result.
     """
-    if sort not in METRIC_IDS:
-        raise UsageError(f"there is no metric {shown(sort)}", did_you_mean(sort, METRIC_IDS))
+    check_metric(sort)
     units = list(execution.spec.units())
-    verified = verify(store, execution, units)
-    if len(verified.unreadable) == len(units):
-        raise next(iter(verified.unreadable.values()))
-    states = []
+    verified = read_all(store, execution, units, evidence_of)
+    results = list(verified.results.values())
+    evidence: dict[Unit, Evidence] = {u: verified.seen[u] for u, r in verified.results.items() if _is_done(r)}
+    rows = summary_rows(results, evidence)
+    states, ordered = [], []
     for dataset in execution.spec.datasets:
-        binding = read_binding(store, execution, dataset, console)
-        of_dataset = [result for unit, result in verified.results.items() if unit.dataset == dataset]
-        states.append(
-            DatasetState(
-                dataset,
-                sum(unit.dataset == dataset for unit in verified.results),
-                sum(unit.dataset == dataset for unit in units),
-                bool(binding and binding.get("synthetic")),
-                (*split_notes(dataset, execution.spec.split(dataset), of_dataset), *gpu_notes(of_dataset)),
-                "origin" if isinstance(execution.spec.split(dataset), ByTime) else "seed",
-            )
-        )
-    rows = summary_rows(verified.results.values())
+        state = _state(store, execution, dataset, units, verified, console)
+        states.append(state)
+        ordered += _ranked([row for row in rows if row.dataset == dataset], state, sort)
     order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
-    rows.sort(key=lambda row: (order[row.dataset], *_rank(row, sort)))
     return Summary(
         execution.id,
+        execution.spec.name,
         sort,
-        tuple(rows),
+        tuple(ordered),
         tuple(states),
-        (*verified.damaged.values(), *verified.foreign.values(), *(e.what for e in verified.unreadable.values())),
-        tuple(row for dataset in order for row in reference_rows(dataset, verified.results.values())),
-        tuple(sorted(term_rows(verified.results.values()), key=lambda row: (order[row.dataset], row.term))),
+        left_out(verified),
+        tuple(row for dataset in order for row in reference_rows(dataset, results, evidence)),
+        tuple(sorted(term_rows(results), key=lambda row: (order[row.dataset], row.term))),
     )
 
 
-def summary_rows(results: Iterable[StoredResult]) -> list[SummaryRow]:
-    """Group results by dataset, model and technique."""
-    groups: dict[tuple[str, str, str], list[StoredResult]] = defaultdict(list)
-    for result in results:
-        unit = result.unit
-        groups[unit.dataset, unit.model, unit.technique].append(result)
-    return [_row(*names, sorted(group, key=lambda one: one.unit.seed)) for names, group in sorted(groups.items())]
+def _is_done(result: StoredResult) -> bool:
+    return bool(result.record["status"] == "done")
 
 
-def _row(dataset: str, model: str, technique: str, results: list[StoredResult]) -> SummaryRow:
-    done = [result for result in results if result.record["status"] == "done"]
-    return SummaryRow(
+def _state(
+    store: Store, execution: Execution, dataset: str, units: list[Unit], verified: Verified, console: Console | None
+) -> DatasetState:
+    binding = read_binding(store, execution, dataset, console) or {}
+    split = execution.spec.split(dataset)
+    own = {unit: result for unit, result in verified.results.items() if unit.dataset == dataset}
+    return DatasetState(
         dataset,
-        model,
-        technique,
-        tuple(result.unit.seed for result in done),
-        *_spread([result.record["metrics"] for result in done]),
-        {r.unit.seed: str(r.record["reason"]) for r in results if r.record["status"] == "inapplicable"},
-        origins_of(done),
-        gpus=gpus_of(done),
+        len(own),
+        sum(unit.dataset == dataset for unit in units),
+        bool(binding.get("synthetic")),
+        (*split_notes(dataset, split, list(own.values())), *gpu_notes(own.values())),
+        "origin" if isinstance(split, ByTime) else "seed",
+        str(split),
+        binding.get("fingerprint"),
+        binding.get("rows"),
+        _test_to_train(own, verified, binding.get("rows")),
     )
 
 
-def _spread(
-    found: Sequence[Mapping[str, Any]],
-) -> tuple[dict[str, float | None], dict[str, float | None], dict[str, int]]:
-    """Return mean and standard deviation of every metric, and how often one is undefined."""
-    mean: dict[str, float | None] = {}
-    std: dict[str, float | None] = {}
-    undefined = {}
-    for metric in METRIC_IDS:
-        values = [value for metrics in found if (value := metrics.get(metric)) is not None]
-        mean[metric] = statistics.fmean(values) if values else None
-        std[metric] = statistics.stdev(values) if len(values) > 1 else None
-        if len(values) < len(found):
-            undefined[metric] = len(found) - len(values)
-    return mean, std, undefined
+def _test_to_train(own: dict[Unit, StoredResult], verified: Verified, rows: int | None) -> float | None:
+    """Return the mean ratio over the units that are done. Records of version 1 do not count the training rows."""
+    ratios = []
+    for unit, result in own.items():
+        if not _is_done(result):
+            continue
+        tested = verified.seen[unit].rows
+        counts = result.record.get("train")
+        trained = counts["n0"] + counts["n1"] if counts else (rows or 0) - tested
+        if trained > 0:
+            ratios.append(tested / trained)
+    return statistics.fmean(ratios) if ratios else None
 
 
-def reference_rows(dataset: str, results: Iterable[StoredResult]) -> list[SummaryRow]:
-    """Return a dataset's reference rows: the prior, and the best single feature."""
-    own = [result for result in results if result.unit.dataset == dataset]
-    rows = []
-    for name, by_seed in references_of(own).items():
-        seeds = tuple(sorted(by_seed))
-        features = {seed: by_seed[seed]["feature"] for seed in seeds} if name == "single_feature" else {}
-        spread = _spread([by_seed[seed] for seed in seeds])
-        rows.append(SummaryRow(dataset, REFERENCE, name, seeds, *spread, {}, origins_of(own), features))
-    return rows
-
-
-def term_rows(results: Iterable[StoredResult]) -> list[TermRow]:
-    """Return every combination on the test rows of each term, in the order of their names."""
-    found: dict[tuple[str, int, str, str], list[Mapping[str, Any]]] = defaultdict(list)
-    for result in results:
-        for term, metrics in terms_of(result).items():
-            found[result.unit.dataset, term, result.unit.model, result.unit.technique].append(metrics)
-    return [
-        TermRow(*names, statistics.fmean(one.get("rows", 0) for one in group), _spread(group)[0])
-        for names, group in sorted(found.items())
-    ]
-
-
-def _rank(row: SummaryRow, sort: str) -> tuple[bool, float, str, str]:
-    value = row.mean[sort]
-    if value is None:
-        return True, 0.0, row.model, row.technique
-    return False, value if sort in LOWER_IS_BETTER else -value, row.model, row.technique
+def _ranked(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[SummaryRow]:
+    """Return a dataset's rows with their standing, those that are ranked first."""
+    means = [row.mean[sort] for row in rows]
+    fewest = min((tested.positives for row in rows for tested in row.evidence.values()), default=None)
+    # A row whose metric is undefined at a seed is over other seeds than the rest.
+    seeds = [tuple(sorted(row.values[sort])) for row in rows]
+    reasons = why_unranked(seeds, means, fewest, state.repetition)
+    ranked = [i for i, reason in enumerate(reasons) if reason is None]
+    places = ranks([means[i] for i in ranked], sort)
+    # Origins are no exchangeable repetitions: nothing is tested over them.
+    ratio = None if state.repetition == "origin" else state.test_to_train
+    tied = tied_with_best([rows[i].values[sort] for i in ranked], ratio, sort)
+    standings = {i: Standing(place, None, mark) for i, place, mark in zip(ranked, places, tied, strict=True)}
+    placed = [replace(row, standing=standings.get(i, Standing(unranked=reasons[i]))) for i, row in enumerate(rows)]
+    return sorted(placed, key=lambda row: (row.standing.rank is None, row.standing.rank or 0, row.model, row.technique))
 
 
 def to_csv(summary: Summary) -> bytes:
-    """Return the rows as CSV: one line each, seeds separated by blanks, undefined values empty."""
-    out = io.StringIO()
+    """Return the rows as CSV: one line each, what there is of each seed separated by blanks, undefined values empty."""
     names = ["dataset", "model", "technique", "seeds"]
     names += [f"{metric}_{part}" for metric in METRIC_IDS for part in ("mean", "std")]
-    writer = csv.DictWriter(out, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for row in (*summary.rows, *summary.references):
-        writer.writerow(row.as_json() | {"seeds": " ".join(map(str, row.seeds))})
-    return out.getvalue().encode()
+    return tables.to_csv(summary.as_json(), [*names, *_ADDED])

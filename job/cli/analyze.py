@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from job.cli.context import Context, JsonOption, open_context, print_json
 
+if TYPE_CHECKING:
+    from job.analysis.summary import Summary
+    from job.executions.executions import Execution
+
 app = typer.Typer(help="Comparison: which combination detects defaulters best.", no_args_is_help=True)
+
+ExecutionArgument = Annotated[
+    str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
+]
+SpecOption = Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")]
+MetricsOption = Annotated[
+    str | None, typer.Option(metavar="METRIC,…", help="These metrics (default: the three that decide).")
+]
+AllOption = Annotated[bool, typer.Option("--all", help="Every metric.")]
+BootstrapOption = Annotated[
+    int,
+    typer.Option(metavar="N", min=0, max=100_000, help="Draw test rows again N times (2000 is usual; default: none)."),
+]
 
 
 @app.callback()
@@ -18,15 +37,228 @@ def group() -> None:
 
 @app.command()
 def summary(
-    execution_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
-    ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")] = None,
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="Sort by this metric.")] = "balanced_accuracy",
+    metrics: MetricsOption = None,
+    everything: AllOption = False,
     json: JsonOption = False,
 ) -> None:
     """Compare the combinations of an execution: mean and standard deviation over seeds of every metric."""
-    summarise_and_print(open_context(), execution_id, spec, sort, json)
+    summarise_and_print(open_context(), execution_id, spec, sort, json, chosen_metrics(metrics, everything))
+
+
+@app.command()
+def differences(
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    metrics: MetricsOption = None,
+    everything: AllOption = False,
+    baseline: Annotated[bool, typer.Option("--baseline", help="Only each technique against its own baseline.")] = False,
+    region: Annotated[
+        list[str] | None, typer.Option(metavar="METRIC=WIDTH", help="What is of no interest (repeatable).")
+    ] = None,
+    bootstrap: BootstrapOption = 0,
+    seed: Annotated[
+        int | None, typer.Option(metavar="SEED", help="On the test rows of this seed alone: DeLong, McNemar.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Say which combinations differ, by how much, and how surely: all pairs of each dataset."""
+    from job.analysis.study import all_differences, pairs_on_one_test_set, untested
+    from job.analysis.summary import read_regions
+    from job.cli.statistics import print_differences, print_pairs
+
+    context, execution = _opened(execution_id, spec)
+    if seed is not None:
+        _printed(
+            [pair.as_json() for pair in pairs_on_one_test_set(context.store, execution, seed, context.console)],
+            print_pairs,
+            json,
+        )
+        return
+    chosen, regions = chosen_metrics(metrics, everything), read_regions(region or [])
+    told = _summarised(context, execution)
+    found = all_differences(
+        context.store, execution, told, chosen, against_baseline=baseline, regions=regions, bootstrap=bootstrap
+    )
+    for line in untested(execution, bootstrap):
+        context.console.info("untested", line)
+    if json:
+        print_json([one.as_json() for one in found])
+    else:
+        print_differences(found)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(metavar="A", help="An execution.")],
+    second: Annotated[str, typer.Argument(metavar="B", help="Another, on the same data.")],
+    metrics: MetricsOption = None,
+    everything: AllOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Compare what two executions have in common: each combination of A less that of B, on the same test rows."""
+    from job.analysis.study import between
+    from job.cli.statistics import print_differences
+    from job.executions.executions import load_execution
+
+    context = open_context()
+    one, other = (_summarised(context, load_execution(context.store, name)) for name in (first, second))
+    found = between(one, other, chosen_metrics(metrics, everything))
+    if json:
+        print_json([each.as_json() for each in found])
+    else:
+        print_differences(found)
+
+
+@app.command()
+def selection(
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    sort: Annotated[str, typer.Option(metavar="METRIC", help="Judge by this metric.")] = "balanced_accuracy",
+    json: JsonOption = False,
+) -> None:
+    """Show what the folds would have chosen, and by how much the best test score flatters."""
+    from job.analysis.study import selections
+    from job.analysis.summary import check_metric
+    from job.cli.statistics import print_selections
+
+    context, execution = _opened(execution_id, spec)
+    found = selections(context.store, execution, check_metric(sort), console=context.console)
+    if json:
+        print_json([one.as_json() for one in found])
+    else:
+        print_selections(found)
+
+
+@app.command()
+def units(
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    bootstrap: BootstrapOption = 0,
+    profit: Annotated[
+        str | None, typer.Option(metavar="P0,P1,ROI", help="Your costs, for the expected maximum profit.")
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    """Show of every unit intervals, calibration, ranking and costs, from its predictions."""
+    from job.analysis.money import read_profit
+    from job.analysis.study import figures
+    from job.cli.statistics import print_figures
+
+    model = None if profit is None else read_profit(profit)
+    context, execution = _opened(execution_id, spec)
+    found = figures(context.store, execution, bootstrap=bootstrap, profit=model, console=context.console)
+    _printed(found, print_figures, json)
+
+
+@app.command()
+def stability(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="One that is split by time.")],
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show how features and scores move from month to month."""
+    from job.analysis import populations
+    from job.cli.statistics import print_stability
+
+    context, execution = _opened(execution_id, spec)
+    _printed(populations.stability(context.store, execution, dataset, context.console), print_stability, json)
+
+
+@app.command()
+def fairness(
+    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Which dataset.")],
+    column: Annotated[str, typer.Argument(metavar="FEATURE", help="The feature that tells the groups apart.")],
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show whether decisions treat groups alike: approval rates and mistakes of both kinds."""
+    from job.analysis import populations
+    from job.cli.statistics import print_fairness
+
+    context, execution = _opened(execution_id, spec)
+    _printed(populations.fairness(context.store, execution, dataset, column, context.console), print_fairness, json)
+
+
+@app.command()
+def export(
+    execution_id: ExecutionArgument = None,
+    spec: SpecOption = None,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="csv, parquet, markdown, latex or mlflow.")] = "parquet",
+    metrics: MetricsOption = None,
+    everything: AllOption = False,
+    tracking: Annotated[str, typer.Option(metavar="URI", help="MLflow's tracking store.")] = "sqlite:///mlflow.db",
+) -> None:
+    """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
+    from job.analysis import load
+    from job.analysis.export import check_format, exported
+    from job.analysis.study import all_differences
+    from job.analysis.tracking import export_to_mlflow
+
+    chosen = chosen_metrics(metrics, everything)
+    check_format(to)
+    context, execution = _opened(execution_id, spec)
+    found = _summarised(context, execution)  # which says what is left out
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        frame = load.units(execution.id, store=context.store)
+    if to == "mlflow":
+        written, stood = export_to_mlflow(frame, tracking)
+        context.console.info("exported", f"{written} runs written to {tracking}, {stood} stood there")
+        return
+    pairs = all_differences(context.store, execution, found, chosen)
+    for key, content in exported(found, frame, pairs, to, chosen).items():
+        context.store.put(key, content)
+        context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
+
+
+def chosen_metrics(named: str | None, everything: bool) -> tuple[str, ...]:
+    """Return the metrics to show: those named, with commas between them, all, or those that decide.
+
+    Raises
+    ------
+    UsageError
+        Where one is unknown.
+    """
+    from job.analysis.summary import DECISIVE, check_metric
+    from job.errors import UsageError
+    from job.metrics import METRIC_IDS
+
+    if named is not None and everything:
+        raise UsageError("--metrics and --all contradict each other", "Leave one of them out.")
+    if named is not None:
+        return tuple(dict.fromkeys(check_metric(name.strip()) for name in named.split(",")))
+    return METRIC_IDS if everything else DECISIVE
+
+
+def _summarised(context: Context, execution: Execution, sort: str = "balanced_accuracy") -> Summary:
+    """Summarise an execution, and warn of results that are left out."""
+    from job.analysis.summary import summarise
+
+    found = summarise(context.store, execution, sort=sort, console=context.console)
+    for what in found.damaged:
+        context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
+    return found
+
+
+def _opened(execution_id: str | None, spec: str | None) -> tuple[Context, Execution]:
+    from job.executions.status import choose_execution
+    from job.planning.spec import spec_name
+
+    context = open_context()
+    return context, choose_execution(context.store, execution_id, spec_name(spec) if spec else None, context.console)
+
+
+def _printed(found: Iterable[dict[str, Any]], show: Any, json: bool) -> None:
+    records = list(found)
+    if json:
+        print_json(records)
+    else:
+        show(records)
 
 
 def summarise_and_print(
@@ -35,9 +267,10 @@ def summarise_and_print(
     spec: str | None = None,
     sort: str = "balanced_accuracy",
     json: bool = False,
+    metrics: tuple[str, ...] | None = None,
 ) -> None:
     """Summarise an execution, print it, and write its CSV where that may be written."""
-    from job.analysis.summary import summarise, to_csv
+    from job.analysis.summary import DECISIVE, to_csv
     from job.cli.tables import print_summary
     from job.errors import StorageError
     from job.executions.status import choose_execution
@@ -46,13 +279,11 @@ def summarise_and_print(
 
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
-    found = summarise(context.store, execution, sort=sort, console=context.console)
-    for what in found.damaged:
-        context.console.warning("result_damaged", f"{what}: left out; `ldp experiment run` computes it again")
+    found = _summarised(context, execution, sort)
     if json:
-        print_json([row.as_json() for row in (*found.rows, *found.references)])
+        print_json(found.as_json())
     else:
-        print_summary(found)
+        print_summary(found, metrics or DECISIVE)
     absent = [state.dataset for state in found.datasets if not state.present]
     if absent and not json:
         context.console.info("partial", f"no results yet for {', '.join(absent)}")

@@ -12,9 +12,12 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from job.analysis.summary import Summary, SummaryRow
+    from job.analysis.rows import SummaryRow
+    from job.analysis.summary import DatasetState, Summary
 
-WIDTH_ELSEWHERE = 120
+WIDTH_ELSEWHERE = 100
+TIED = "*"  # not distinguishable from the best
+NAMED = 4  # combinations that a line names one by one
 _GAP = 3  # between two columns
 
 
@@ -31,12 +34,15 @@ def print_table(title: str, columns: Sequence[tuple[str, bool]], rows: Iterable[
 
     Parameters
     ----------
+    title : str
+        The line above it; empty for none.
     columns : sequence of (str, bool)
         The heading, and whether the column is numeric.
     rows : iterable of sequences
         Cells; None is shown as a dash.
     """
-    print_line(title)
+    if title:
+        print_line(title)
     output().print(_table(columns, rows))
 
 
@@ -62,22 +68,20 @@ def _fitting(text: str) -> str:
     return spelled(harmless(text), sys.stdout.encoding)
 
 
-def print_summary(summary: Summary) -> None:
-    """Print a comparison: for each dataset the combinations with mean ± standard deviation of every metric.
+def print_summary(summary: Summary, metrics: Sequence[str]) -> None:
+    """Print a comparison: for each dataset the combinations with mean ± standard deviation of some metrics.
 
     As many metrics stand side by side as the width allows, the one that sorts first; the others follow below.
     """
-    from job.metrics import METRIC_IDS
-
     console = output()
-    metrics = [summary.sort, *(metric for metric in METRIC_IDS if metric != summary.sort)]
+    metrics = [summary.sort, *(metric for metric in metrics if metric != summary.sort)]
     for state in summary.datasets:
         rows = [row for row in summary.rows if row.dataset == state.dataset]
         if not rows:
             continue
         wide = any(len(row.seeds) > 1 for row in rows)
         rows += [row for row in summary.references if row.dataset == state.dataset]
-        cells = {metric: [_cell(row, metric) for row in rows] for metric in metrics}
+        cells = {metric: [_cell(row, metric, metric == summary.sort) for row in rows] for metric in metrics}
         names = max(len(row.model) for row in rows) + max(len(row.technique) for row in rows) + _GAP
         blocks = _blocks(metrics, cells, console.width - names)
         notes = [f"{state.present} of {state.total} units" + (": partial" if state.partial else "")]
@@ -95,9 +99,59 @@ def print_summary(summary: Summary) -> None:
         _print_terms(summary, state.dataset)
         seeds = sorted({seed for row in rows for seed in row.seeds})
         one = state.repetition
-        spread = f"mean ± standard deviation over {one}s" if wide else f"one {one}, so no spread: {one}"
+        spread = f"mean ± standard deviation of single {one}s" if wide else f"one {one}, so no spread: {one}"
         print_line(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}")
+        for line in (_data(state, summary.spec), *_tested(rows, one), *_conclusions(rows, state, summary.sort)):
+            print_line(line)
         _print_findings(rows, one)
+
+
+def _data(state: DatasetState, spec: str) -> str:
+    """Say which data the figures are of."""
+    size = "" if state.rows is None else f"{state.rows:,} rows, "
+    return f"spec {spec}; {size}split {state.split}, fingerprint {(state.fingerprint or 'unknown')[:12]}"
+
+
+def _tested(rows: Sequence[SummaryRow], one: str) -> list[str]:
+    """Say how many test rows and defaults the figures rest on."""
+    found = [tested for row in rows for tested in row.evidence.values()]
+    if not found:
+        return []
+    rows_tested = _range([tested.rows for tested in found])
+    positives = _range([tested.positives for tested in found])
+    blocks = [tested.positive_blocks for tested in found if tested.positive_blocks is not None]
+    of = f" of {_range(blocks)} {'months' if one == 'origin' else 'groups'}" if blocks else ""
+    return [f"test part of each {one}: {rows_tested} rows, {positives} defaults{of}"]
+
+
+def _range(values: Sequence[int]) -> str:
+    low, high = min(values), max(values)
+    return f"{low:,}" if low == high else f"{low:,} to {high:,}"
+
+
+def _conclusions(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[str]:
+    """Say which rows the best is not distinguishable from, or why nothing is tested, and which are not ranked."""
+    found = []
+    tied = [row for row in rows if row.standing.tied]
+    ranked = [row for row in rows if row.standing.rank is not None]
+    if tied:
+        found += [
+            f"{TIED} not distinguishable from the best by {sort}: {len(tied)} of {len(ranked)}, itself included",
+            "  (corrected resampled t-test, all pairs, Holm, 5 %)",
+        ]
+    elif len(ranked) > 1:
+        found.append(f"{_why_untested(state)}: the order alone tells no difference")
+    for reason in dict.fromkeys(row.standing.unranked for row in rows if row.standing.unranked):
+        names = [f"{row.model} × {row.technique}" for row in rows if row.standing.unranked == reason]
+        who = ", ".join(names) if len(names) <= NAMED else f"{len(names)} combinations"
+        found.append(f"not ranked: {who}: {reason}")
+    return found
+
+
+def _why_untested(state: DatasetState) -> str:
+    if state.repetition == "origin":
+        return "origins are no repetitions to test over"
+    return "nothing is tested under 3 seeds" if state.test_to_train else "no record tells how many rows were trained on"
 
 
 def _print_findings(rows: Sequence[SummaryRow], one: str) -> None:
@@ -111,6 +165,8 @@ def _print_findings(rows: Sequence[SummaryRow], one: str) -> None:
             print_line(f"inapplicable: {row.model} × {row.technique}, {one} {where}: {reason}")
         for metric, count in row.undefined.items():
             print_line(f"undefined: {metric} of {row.model} × {row.technique} at {count} {one}s")
+        for flag in row.flags:
+            print_line(f"{row.model} × {row.technique}: {flag}")
 
 
 def _print_terms(summary: Summary, dataset: str) -> None:
@@ -147,8 +203,9 @@ def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> 
     return blocks
 
 
-def _cell(row: SummaryRow, metric: str) -> str:
+def _cell(row: SummaryRow, metric: str, sorts: bool) -> str:
     mean, std = row.mean[metric], row.std[metric]
     if mean is None:
         return "–"
-    return f"{mean:.3f}" if std is None else _fitting(f"{mean:.3f} ± {std:.3f}")
+    mark = "" if not sorts or row.standing.tied is None else f" {TIED}" if row.standing.tied else "  "
+    return f"{mean:.3f}{mark}" if std is None else _fitting(f"{mean:.3f} ± {std:.3f}{mark}")

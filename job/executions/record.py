@@ -23,21 +23,8 @@ def check_record(record: Mapping[str, Any]) -> None:
     Malformed
         Saying what is not as it has to be.
     """
-    unit = mapping(record, "unit")
-    if set(unit) != {"dataset", "model", "technique", "seed"}:
-        raise Malformed("its unit has other keys than a unit's")
-    text(unit, "dataset")
-    whole(unit, "seed")
-    if unit["model"] not in get_args(ModelName) or unit["technique"] not in get_args(Technique):
-        raise Malformed("its unit is of an unknown model or technique")
-    if "gpu" in record:
-        text(record, "gpu")
-    if record.get("reproducible", True) not in (True, False):
-        raise Malformed("its reproducible is neither true nor false")
-    if "split" in record:
-        text(mapping(record, "split"), "by")
-    if "origin" in record:
-        _check_origin(mapping(record, "origin"))
+    _check_unit(record)
+    _check_made(record)
     status = text(record, "status")
     candidates = record.get("candidates")
     if not isinstance(candidates, list) or not all(isinstance(point, dict) for point in candidates):
@@ -48,6 +35,33 @@ def check_record(record: Mapping[str, Any]) -> None:
         _check_done(record, len(candidates))
     else:
         raise Malformed("its status is unknown")
+
+
+def _check_unit(record: Mapping[str, Any]) -> None:
+    unit = mapping(record, "unit")
+    if set(unit) != {"dataset", "model", "technique", "seed"}:
+        raise Malformed("its unit has other keys than a unit's")
+    text(unit, "dataset")
+    whole(unit, "seed")
+    if unit["model"] not in get_args(ModelName) or unit["technique"] not in get_args(Technique):
+        raise Malformed("its unit is of an unknown model or technique")
+
+
+def _check_made(record: Mapping[str, Any]) -> None:
+    """Check how the result was made and of which rows: its GPU, its split, its counts of classes."""
+    if "gpu" in record:
+        text(record, "gpu")
+    if record.get("reproducible", True) not in (True, False):
+        raise Malformed("its reproducible is neither true nor false")
+    if "split" in record:
+        text(mapping(record, "split"), "by")
+    if "origin" in record:
+        _check_origin(mapping(record, "origin"))
+    for name in ("train", "refit"):
+        if record.get(name) is not None:
+            counts = mapping(record, name)
+            whole(counts, "n0")
+            whole(counts, "n1")
 
 
 def _check_done(record: Mapping[str, Any], candidates: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
@@ -34,6 +34,8 @@ class Verified:
     foreign : dict of Unit to str
         What those are of that are whole and of something else: other data, another grid, another version.
     missing : tuple of Unit
+    seen : dict of Unit to anything
+        What the caller's `look` made of each result while its predictions were there.
     """
 
     results: dict[Unit, StoredResult]
@@ -41,6 +43,7 @@ class Verified:
     foreign: dict[Unit, str]
     missing: tuple[Unit, ...]
     unreadable: dict[Unit, StorageError] = field(default_factory=dict)
+    seen: dict[Unit, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -48,11 +51,18 @@ class _Foreign:
     what: str
 
 
-def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verified:
+def verify(
+    store: Store, execution: Execution, units: Iterable[Unit], look: Callable[[StoredResult], Any] | None = None
+) -> Verified:
     """Read the results of `units` and verify that each is whole and is what the execution asks for.
 
     What the storage does not give is an answer like the others; only where the data's binding cannot be read either,
     there is none.
+
+    Parameters
+    ----------
+    look : callable, optional
+        Called with each verified result and its predictions, which are let go afterwards.
 
     Raises
     ------
@@ -67,7 +77,7 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
         rows[dataset] = _most_rows(binding)
     searches = Searches(execution.spec)
     grids = {asked: plain(searches.points(unit)) for asked, unit in {(u.model, u.technique): u for u in units}.items()}
-    read = partial(_read, store, execution, fingerprints, rows, grids)
+    read = partial(_read, store, execution, fingerprints, rows, grids, look)
     with ThreadPoolExecutor(most_readers(max(rows.values(), default=1))) as readers:
         found = list(readers.map(read, units))
     results: dict[Unit, StoredResult] = {}
@@ -75,6 +85,7 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
     foreign: dict[Unit, str] = {}
     unreadable: dict[Unit, StorageError] = {}
     missing: list[Unit] = []
+    seen: dict[Unit, Any] = {}
     for unit, answer in zip(units, found, strict=True):
         if answer is None:
             missing.append(unit)
@@ -85,8 +96,8 @@ def verify(store: Store, execution: Execution, units: Iterable[Unit]) -> Verifie
         elif isinstance(answer, _Foreign):
             foreign[unit] = answer.what
         else:
-            results[unit] = answer
-    return Verified(results, damaged, foreign, tuple(missing), unreadable)
+            results[unit], seen[unit] = answer
+    return Verified(results, damaged, foreign, tuple(missing), unreadable, seen)
 
 
 def _most_rows(binding: dict[str, Any] | None) -> int:
@@ -101,8 +112,9 @@ def _read(
     fingerprints: dict[str, str],
     rows: dict[str, int],
     grids: dict[tuple[Any, Any], list[dict[str, Any]]],
+    look: Callable[[StoredResult], Any] | None,
     unit: Unit,
-) -> StoredResult | str | StorageError | _Foreign | None:
+) -> tuple[StoredResult, Any] | str | StorageError | _Foreign | None:
     key = execution.result_key(unit)
     try:
         data = store.get(key, bounds.RESULT_BYTES)
@@ -115,4 +127,6 @@ def _read(
         return error.what
     expected = provenance(execution.identity, unit, fingerprints[unit.dataset])
     named = differing(result.record, expected, unit, grids[unit.model, unit.technique])
-    return _Foreign(mismatch(store.where(key), named).what) if named else result.without_predictions()
+    if named:
+        return _Foreign(mismatch(store.where(key), named).what)
+    return result.without_predictions(), None if look is None else look(result)

@@ -41,7 +41,7 @@ def test_every_metric_agrees_with_the_libraries(made: tuple[np.ndarray, np.ndarr
         "roc_auc": auc,
         "gini": 2 * auc - 1,
         "pr_auc": sk.average_precision_score(target, score),
-        "ks": ks_2samp(score[target == 1], score[target == 0], method="asymp").statistic,
+        "ks": ks_2samp(score[target == 1], score[target == 0], alternative="less", method="asymp").statistic,
         "brier": sk.brier_score_loss(target, score),
         "log_loss": sk.log_loss(target, score),
         "mcc": sk.matthews_corrcoef(target, decision),
@@ -68,6 +68,11 @@ def test_what_needs_both_classes_is_none_with_one(only: int) -> None:
     found = all_metrics(np.full(5, only, np.int8), np.linspace(0, 1, 5), np.array([0, 1, 0, 1, 1], np.int8))
     undefined = {metric for metric, value in found.items() if value is None}
     assert {"balanced_accuracy", "g_mean", "roc_auc", "gini", "pr_auc", "ks", "brier", "log_loss", "mcc"} <= undefined
+
+
+def test_a_score_the_wrong_way_round_separates_nothing() -> None:
+    found = all_metrics(np.array([0, 0, 1, 1]), np.array([0.9, 0.8, 0.2, 0.1]), np.array([1, 1, 0, 0], np.int8))
+    assert (found["ks"], found["gini"]) == (0.0, -1.0)
 
 
 def test_a_sure_and_wrong_score_has_a_finite_log_loss() -> None:

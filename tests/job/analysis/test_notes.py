@@ -9,7 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from job.analysis.summary import Summary, summarise, to_csv
+from job.analysis.differences import origin_differences
+from job.analysis.load import stored_results
+from job.analysis.populations import stability
+from job.analysis.study import figures, untested
+from job.analysis.summary import DECISIVE, Summary, summarise, to_csv
 from job.arrays import CPU
 from job.cli.tables import print_summary
 from job.console import Console
@@ -130,10 +134,10 @@ def test_terms_have_tables_of_their_own_that_add_up(
         if unit.dataset == "lending_club_matured"
     ]
     assert sum(row.rows for row in run[1].terms) == np.mean(sizes)
-    print_summary(run[1])
+    print_summary(run[1], DECISIVE)
     printed = capsys.readouterr().out
     assert "lending_club_matured by term, in months" in printed
-    assert "mean ± standard deviation over origins 1, 2" in printed
+    assert "mean ± standard deviation of single origins 1, 2" in printed
     assert "the best single feature at seed 1" in printed
 
 
@@ -156,3 +160,34 @@ def test_the_plan_tells_how_datasets_are_split(store: Store) -> None:
     found = json.loads(json.dumps(plan(store, spec).as_json()))
     assert found["splits"]["corporate_credit_rating"] == {"by": "group"}
     assert found["splits"]["lending_club_matured"]["labels"] == "hindsight"
+
+
+def test_by_time_pairs_are_compared_over_test_months_only_where_that_is_asked_for(
+    store: Store, run: tuple[Execution, Summary]
+) -> None:
+    execution, summary = run
+    rows = [row for row in summary.rows if row.dataset == "lending_club_matured"]
+    assert [row.standing.tied for row in rows] == [None]  # origins are no repetitions
+    assert untested(execution, 0)[0].startswith("lending_club_matured: by time only")
+    done = stored_results(store, execution, "lending_club_matured", 1)
+    again = dataclasses.replace(done[0], record=done[0].record | {"unit": done[0].record["unit"] | {"model": "mlp"}})
+    (found,) = origin_differences([*done, again], ["roc_auc"], seed=1, replicates=20)
+    assert (found.origin, found.difference, found.low, found.distinguishable) == (1, 0.0, 0.0, False)
+    assert found.p is None
+
+
+def test_features_and_scores_are_followed_from_month_to_month(store: Store, run: tuple[Execution, Summary]) -> None:
+    found = list(stability(store, run[0], "lending_club_matured"))
+    scores = [one for one in found if one["what"] == "score"]
+    assert len(scores) == 2 * 11  # two origins of twelve months, from the first to each later one
+    features = [one for one in found if one["what"] == "feature"]
+    assert len(features) == 2 * 12 * len(load_processed(store, "lending_club_matured").feature_names)
+    assert all(one["index"] is None or one["alarm"] == (one["index"] > max(one["threshold"], 0.1)) for one in found)
+
+
+def test_intervals_of_groups_are_those_of_whole_ones(store: Store, run: tuple[Execution, Summary]) -> None:
+    (told, *_) = [one for one in figures(store, run[0], bootstrap=20) if one["dataset"] == "corporate_ccc"]
+    assert "delong" not in told["intervals"]
+    assert "hang together" in told["intervals"]["why_no_analytic"]
+    drawn = told["intervals"]["bootstrap"]["roc_auc"]
+    assert (drawn["low"] is None) == (told["positive_groups"] < 20)

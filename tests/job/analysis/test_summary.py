@@ -11,7 +11,9 @@ import statistics
 import numpy as np
 import pytest
 
-from job.analysis.summary import Summary, summarise, summary_rows, to_csv
+from job.analysis.evidence import evidence_of
+from job.analysis.rows import summary_rows
+from job.analysis.summary import Summary, summarise, to_csv
 from job.errors import UsageError
 from job.executions.bindings import bind
 from job.executions.executions import Execution, create_next
@@ -120,7 +122,8 @@ def test_damaged_and_foreign_results_are_left_out_and_named(store: Store, execut
 def test_what_is_undefined_is_excluded_and_counted() -> None:
     units = [Unit("taiwan_credit", "mlp", "smote", seed) for seed in (1, 2, 3)]
     results = [result(units[0]), result(units[1]), result(units[2], one_class=True)]
-    (row,) = summary_rows(decode(encode(one, {"fingerprint": "f"}, {})) for one in results)
+    stored = [decode(encode(one, {"fingerprint": "f"}, {})) for one in results]
+    (row,) = summary_rows(stored, {one.unit: evidence_of(one) for one in stored})
     assert row.undefined["roc_auc"] == 1
     expected = statistics.fmean([one.metrics["roc_auc"] for one in results[:2]])  # type: ignore[misc]
     assert row.mean["roc_auc"] == pytest.approx(expected)

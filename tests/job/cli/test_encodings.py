@@ -23,6 +23,8 @@ COMMANDS = [
     "experiment status",
     "analyze summary",
     "analyze summary --json",
+    "analyze differences --seed 1",
+    "analyze units",
     "analyze --help",
 ]
 SPEC = TINY.replace('"smote", ', "")
@@ -46,7 +48,7 @@ def test_every_command_speaks_the_encoding_of_its_terminal(encoding: str, log_fo
         said += (ended.stdout + ended.stderr).decode(encoding)
         assert ended.returncode == 0, said
     sign = "±" if encoding == "latin-1" else "+/-"
-    assert f"mean {sign} standard deviation over seeds" in said
+    assert f"mean {sign} standard deviation of single seeds" in said
     assert f" {sign} 0." in said
     wrong = [sys.executable, "-c", "from job.cli import run; run()", "experiment", "run", "--shard", "9/8"]
     ended = subprocess.run(wrong, cwd=tmp_path, env=environment, capture_output=True, check=False)

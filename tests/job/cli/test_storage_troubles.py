@@ -24,6 +24,10 @@ COMMANDS = [
     ("experiment", "status", "mine"),
     ("analyze", "summary"),
     ("analyze", "summary", "mine", "--json"),
+    ("analyze", "differences"),
+    ("analyze", "compare", "mine", "yours"),
+    ("analyze", "units", "mine"),
+    ("analyze", "export", "mine", "--to", "csv"),
     ("demo",),
 ]
 
