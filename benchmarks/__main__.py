@@ -17,7 +17,7 @@ NAMES = tuple(
     for name in ("startup", "durability", "scale", "workers", "process", "resample", "search")
     if (HERE / f"{name}.py").is_file()
 )
-ASKED_FOR = ("gpu",)  # what needs a machine that few have
+ASKED_FOR = ("gpu", "alternative")  # what needs a machine that few have, or an hour
 
 
 def main(arguments: list[str]) -> int:

@@ -146,10 +146,11 @@ def reference(
     parts: Parts | None = None,
     steps: DeclaredSteps | str = "passthrough",
     fixed: Mapping[str, Any] = MappingProxyType({}),
+    jobs: int | None = None,
 ) -> Reference:
     """Run ``GridSearchCV`` over the imbalanced-learn pipeline, then predict the test part.
 
-    `fixed` are more parameters of the model, such as its device.
+    `fixed` are more parameters of the model, such as its device; `jobs` how many candidates are fitted at once.
     """
     cv: Any
     if parts is None:
@@ -171,7 +172,12 @@ def reference(
         warnings.simplefilter("ignore", ConvergenceWarning)
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
         search = GridSearchCV(
-            pipeline, grid_of(model, technique, grid), cv=cv, scoring="roc_auc" if moving else scoring, refit=not moving
+            pipeline,
+            grid_of(model, technique, grid),
+            cv=cv,
+            scoring="roc_auc" if moving else scoring,
+            refit=not moving,
+            n_jobs=jobs,
         )
         search.fit(X[train], y[train])
         threshold = None
