@@ -13,7 +13,7 @@ from job.arrays import to_host
 from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
-from job.data.raw.columns import LARGEST_NUMBER
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array

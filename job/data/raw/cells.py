@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.data.conversion import to_arrow, to_numpy, to_strings
-from job.data.raw.columns import LARGEST_NUMBER
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.data.raw.missing import MISSING
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array

@@ -10,7 +10,7 @@ import pytest
 from job.catalogue import DATASET_IDS
 from job.data.datasets.taiwan_credit import TARGET
 from job.data.processing import process
-from job.data.raw.columns import LARGEST_NUMBER
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.errors import RawFileInvalid
 from job.training.preparation import prepare
 from job.training.splits import Fold
