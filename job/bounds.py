@@ -9,6 +9,7 @@ from __future__ import annotations
 KIB, MIB, GIB = 1 << 10, 1 << 20, 1 << 30
 
 SPEC_BYTES = 1_000_000
+DECLARATION_BYTES = 4 * MIB
 MANIFEST_BYTES = 4 * MIB
 BINDING_BYTES = MIB
 NOTE_BYTES = 64 * KIB

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -78,12 +79,25 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
 )
 
 DATASET_IDS: tuple[str, ...] = tuple(entry.id for entry in CATALOGUE)
+RESERVED = ("own", "data")
+"""What no declared dataset is called: the platform's job definitions for them are."""
+OWN_NAME = re.compile(r"[a-z0-9_]{1,60}")
+OWN_NAME_RULE = "1 to 60 of a-z, 0-9 and _, and not a dataset that ldp has, own or data"
 _ENTRIES = {entry.id: entry for entry in CATALOGUE}
 
 
 def entry_of(dataset: str) -> CatalogueEntry | None:
     """Return what can be said of a dataset, or None where it is not of this catalogue."""
     return _ENTRIES.get(dataset)
+
+
+def is_own_name(name: str) -> bool:
+    """Return whether a dataset of a user's own may have a name: as :data:`OWN_NAME_RULE` says.
+
+    >>> is_own_name("german"), is_own_name("taiwan_credit"), is_own_name("own"), is_own_name("German")
+    (True, False, False, False)
+    """
+    return bool(OWN_NAME.fullmatch(name)) and name not in _ENTRIES and name not in RESERVED
 
 
 def raw_name(dataset: str) -> str:

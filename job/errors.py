@@ -68,6 +68,12 @@ class RawFileInvalid(LdpError, ValueError):
     """A raw file that cannot be read without guessing."""
 
 
+class DeclarationInvalid(LdpError, ValueError):
+    """A declaration of a dataset with unknown keys or values that cannot be used."""
+
+    longest = 4000  # it names all that is wrong at once
+
+
 class AlreadyThere(LdpError, FileExistsError):
     """Something that would be overwritten."""
 

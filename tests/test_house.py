@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 GROUND = frozenset({
     "store", "arrays", "metrics", "console", "progress", "records", "settings", "terminal", "address", "errors",
-    "catalogue", "machines", "control_groups", "streams", "signals", "bounds", "probing", "opencl",
+    "catalogue", "checker", "machines", "control_groups", "streams", "signals", "bounds", "probing", "opencl",
 })  # fmt: skip
 # From the top down. A room imports from rooms below it, and from within itself.
 FLOORS: tuple[frozenset[str], ...] = (
@@ -27,8 +27,10 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"processing"}),
+    frozenset({"leaks"}),
     frozenset({"findings"}),
     frozenset({"datasets"}),
+    frozenset({"declarations"}),
     frozenset({"raw", "processed"}),
     frozenset({"conversion", "declared"}),
 )

@@ -45,6 +45,8 @@ class ProcessedInfo:
         Whether the raw file was a sample written by ``ldp data sample``.
     declared : Declared
         What the dataset declares beside its columns.
+    leaks : tuple of str
+        What was said, when it was processed, of columns that know more than anybody could when a loan was granted.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class ProcessedInfo:
     default_rate: float
     synthetic: bool
     declared: Declared = field(default_factory=Declared)
+    leaks: tuple[str, ...] = ()
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
@@ -69,6 +72,9 @@ class ProcessedInfo:
         found = read_object((metadata or {}).get(METADATA, b""))
         if not isinstance(found.get("synthetic"), bool):
             raise Malformed("its synthetic is neither true nor false")
+        leaks = found.get("leaks", [])
+        if not isinstance(leaks, list) or not all(isinstance(leak, str) for leak in leaks):
+            raise Malformed("its leaks are no list of texts")
         return cls(
             text(found, "dataset"),
             text(found, "fingerprint"),
@@ -79,12 +85,14 @@ class ProcessedInfo:
             number(found, "default_rate", 0, 1),
             found["synthetic"],
             Declared.from_json(found),
+            tuple(leaks),
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
-        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "declared"}
-        return {METADATA: json.dumps(found | self.declared.as_json(), sort_keys=True).encode()}
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("declared", "leaks")}
+        leaks = {"leaks": list(self.leaks)} if self.leaks else {}
+        return {METADATA: json.dumps(found | leaks | self.declared.as_json(), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)

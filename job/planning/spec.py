@@ -35,9 +35,9 @@ from typing import Any
 
 from job.bounds import SPEC_BYTES
 from job.catalogue import DATASET_IDS
+from job.checker import NAME, Checker, has_large_number, is_int, is_list
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
-from job.planning.checker import NAME, Checker, is_int, is_list
 from job.planning.grids import ALLOWED, MAX_CANDIDATES, MAX_FITS, MAX_SEARCHED, read_grid
 from job.planning.splitting import read_splits
 from job.training.blocks import ByRow, ByTime, Split
@@ -210,23 +210,9 @@ def parse_spec(text: str, name: str, where: str) -> Spec:
         raise SpecInvalid(f"the spec {where} is nested too deeply", "Correct the file.") from None
     except ValueError as error:  # a number of thousands of digits is TOML and no number to Python
         raise SpecInvalid(f"the spec {where} is not TOML: {error}", "Correct the file.") from None
-    if _has_large_number(raw):
+    if has_large_number(raw):
         raise SpecInvalid(f"the spec {where} has a whole number of more than 64 bits", "Correct the file.")
     return spec_from_mapping({"name": name, **raw}, where, datasets=DATASET_IDS)
-
-
-def _has_large_number(raw: Mapping[str, Any]) -> bool:
-    """Return whether a whole number is larger than TOML's can be; in hexadecimal, Python reads some it cannot print."""
-    left: list[Any] = [raw]
-    while left:
-        value = left.pop()
-        if isinstance(value, Mapping):
-            left.extend(value.values())
-        elif isinstance(value, list):
-            left.extend(value)
-        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
-            return True
-    return False
 
 
 def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str] | None = None) -> Spec:
@@ -256,16 +242,20 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str
     else:
         for model in check.names("models", list(parts), MODELS):
             models[model] = _model(check, model, parts[model], techniques)
-    check.done(where)
+    _done(check, where)
     splits = read_splits(check, raw.get("splits", {}), named, protocol.test_share, known=datasets is not None)
-    check.done(where)
+    _done(check, where)
     spec = Spec(str(name), str(raw.get("description", "")), named, models, seeds, protocol, splits)
     combinations = sum(len(part.techniques) for part in models.values())
     if combinations * sum(len(spec.repetitions(dataset)) for dataset in named) > MAX_UNITS:
         check.problem(f"more than {MAX_UNITS:,} units")
     _check_sizes(check, models, protocol.folds)
-    check.done(where)
+    _done(check, where)
     return spec
+
+
+def _done(check: Checker, where: str) -> None:
+    check.done(f"the spec {where}", SpecInvalid, "Correct it; `ldp experiment plan` checks.")
 
 
 def _check_sizes(check: Checker, models: Mapping[ModelName, ModelSpec], folds: int) -> None:

@@ -17,8 +17,8 @@ from dataclasses import fields
 from typing import Any, get_args
 
 from job.catalogue import split_names
+from job.checker import Checker, is_int
 from job.errors import did_you_mean, shown
-from job.planning.checker import Checker, is_int
 from job.training.blocks import OUTER_FOLDS, ByGroup, ByRow, ByTime, Labels, Split
 
 WAYS = ("row", "group", "time")

@@ -6,9 +6,12 @@ all: a reader never sees half an object, and a failed write leaves nothing behin
 
 from job.store.keys import (
     EXECUTIONS,
+    RAW_PREFIX,
     attempts_prefix,
+    audit_key,
     binding_key,
     data_attempts_prefix,
+    declaration_key,
     failure_key,
     failures_prefix,
     features_key,
@@ -28,11 +31,14 @@ from job.store.store import ObjectInfo, Store
 
 __all__ = [
     "EXECUTIONS",
+    "RAW_PREFIX",
     "ObjectInfo",
     "Store",
     "attempts_prefix",
+    "audit_key",
     "binding_key",
     "data_attempts_prefix",
+    "declaration_key",
     "failure_key",
     "failures_prefix",
     "features_key",

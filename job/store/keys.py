@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from job.catalogue import raw_name
 
+RAW_PREFIX = "data/raw/"
+"""Under which raw files and declarations lie."""
+
 
 def raw_keys(dataset: str) -> tuple[str, str]:
     """Return where a dataset's raw file may lie: plain, and compressed with gzip. Datasets may share one."""
@@ -13,6 +16,11 @@ def raw_keys(dataset: str) -> tuple[str, str]:
 def sample_key(dataset: str) -> str:
     """Return the key of the note that says which raw file is a synthetic sample."""
     return f"data/raw/{raw_name(dataset)}.sample.json"
+
+
+def declaration_key(dataset: str) -> str:
+    """Return the key of what a user declares of a dataset of their own. Jobs read it and never write it."""
+    return f"{RAW_PREFIX}{dataset}.toml"
 
 
 def interim_key(dataset: str) -> str:
@@ -28,6 +36,11 @@ def features_key(dataset: str) -> str:
 def target_key(dataset: str) -> str:
     """Return the key of the target, with `group`, `time` and `horizon` where the dataset has them."""
     return f"data/processed/{dataset}_y.parquet"
+
+
+def audit_key(dataset: str) -> str:
+    """Return the key of the columns that are kept for audits and costs, and are no features."""
+    return f"data/processed/{dataset}_audit.parquet"
 
 
 def spec_key(digest: str) -> str:

@@ -13,7 +13,7 @@ from job.arrays import to_host
 from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
-from job.data.raw.columns import LARGEST_NUMBER
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
@@ -47,6 +47,9 @@ class Derived:
         Rows left out, by reason.
     unknown : dict of str to dict of str to int
         For each categorical column the levels that were not declared, with their counts; '' stands for a missing cell.
+    known_later : dict of str to array of length n
+        Columns that become known only later, as far as the file has them: float64 ndarrays, or pyarrow dictionary
+        arrays of names. They are held against the features, and kept nowhere.
     """
 
     interim: Mapping[str, Any]
@@ -57,6 +60,7 @@ class Derived:
     horizon: Array | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    known_later: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -84,6 +88,11 @@ class DerivedFile:
     def interim(self) -> dict[str, list[Any]]:
         """The interim columns, each as its stretches."""
         return _stretches([part.interim for part in self.parts])
+
+    @property
+    def known_later(self) -> dict[str, list[Any]]:
+        """The columns that become known only later, each as its stretches."""
+        return _stretches([part.known_later for part in self.parts])
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -127,6 +136,8 @@ class Dataset:
         What tells the rows of a raw file apart.
     declared : Declared
         What is learnt in the folds, and the month at which outcomes were looked up.
+    known_later : tuple of RawColumn
+        Columns that become known only later: read where a file has them, held against the features, never one of them.
     """
 
     id: str
@@ -136,6 +147,7 @@ class Dataset:
     sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
     key: RawColumn | None = None
     declared: Declared = field(default_factory=Declared)
+    known_later: tuple[RawColumn, ...] = ()
 
 
 def one_hot(

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job.data.conversion import to_arrow, to_numpy, to_strings
-from job.data.raw.columns import LARGEST_NUMBER
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.data.raw.missing import MISSING
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
@@ -68,6 +68,20 @@ def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) 
             raw.refuse(first + i, column, cells[i].as_py(), "is not a number", "Correct or empty the cell.")
         values[i] = float(cell)
     return values
+
+
+def numbers_if_any(raw: RawTable, column: str) -> Array:
+    """Return a column as :func:`numbers` does, but with cells that are no such numbers as missing."""
+    return np.concatenate(
+        [piece if isinstance(piece, np.ndarray) else _passing_over_others(piece) for piece in raw.numbers(column)]
+    )
+
+
+def _passing_over_others(cells: Any) -> Array:
+    known = pc.replace_substring_regex(cells, _PERCENT, "")
+    plain = pc.if_else(pc.match_substring_regex(known, f"^({_NUMBER.pattern})$"), known, pa.nulls(1, pa.string())[0])
+    values: Array = to_numpy(pc.cast(pc.utf8_ltrim(plain, "+"), pa.float64()))
+    return np.where(np.abs(values) <= LARGEST_NUMBER, values, np.nan)
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ import pyarrow.compute as pc
 
 from job import bounds
 from job.data.conversion import to_arrow, to_numpy, to_strings
+from job.data.raw.dialect import LARGEST_NUMBER
 from job.metrics import Array
 
-# No larger number can be used: the squares of ten million of them sum up to 1e37, and float32 ends at 3.4e38. What is
-# larger, most often a program's mark for a missing value, comes out of scaling as infinity, or makes all others equal.
-LARGEST_NUMBER = 1e15
 PART_ROWS = 1 << 17  # what is computed with at a time: an array of them stays in a processor's cache
 # A cell that no file has: it marks the row that is put behind every block.
 END = "\x1f end of block \x1f"

@@ -9,8 +9,8 @@ _NAMES = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
     "december",
 )  # fmt: skip
-_MONTHS = {name: i for i, name in enumerate(_NAMES, 1)} | {name[:3]: i for i, name in enumerate(_NAMES, 1)}
-_MONTHS["sept"] = 9
+MONTHS = {name: i for i, name in enumerate(_NAMES, 1)} | {name[:3]: i for i, name in enumerate(_NAMES, 1)}
+MONTHS["sept"] = 9
 _NAMED = re.compile(r"(?:(\d{1,2})[- ]?)?([A-Za-z]{3,9})[-, ]? ?(\d{4})", re.ASCII)
 # A database writes a day as its first moment. Midnight of another zone than UTC would be another day there.
 _PLAIN = re.compile(
@@ -33,7 +33,7 @@ def date_of(text: str) -> date | None:
     named, plain = _NAMED.fullmatch(text), _PLAIN.fullmatch(text)
     try:
         if named:
-            return date(int(named[3]), _MONTHS[named[2].lower()], int(named[1] or 1))
+            return date(int(named[3]), MONTHS[named[2].lower()], int(named[1] or 1))
         if plain:
             return date(int(plain[1]), int(plain[3]), int(plain[4] or 1))
     except (KeyError, ValueError):

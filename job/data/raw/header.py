@@ -71,7 +71,7 @@ class Header:
     width : int
         How many columns there are.
     positions : dict of str to int
-        Of the needed columns, by the dataset's names.
+        Of the needed columns, and of the optional ones that are there, by the dataset's names.
     between : Between
         What may stand between the rows.
     key : int or None
@@ -104,7 +104,13 @@ class _Record:
         return all(len(found) == 1 for found in self.matches(columns).values())
 
 
-def find_header(head: bytes, columns: Sequence[RawColumn], where: str, key: RawColumn | None = None) -> Header:
+def find_header(
+    head: bytes,
+    columns: Sequence[RawColumn],
+    where: str,
+    key: RawColumn | None = None,
+    optional: Sequence[RawColumn] = (),
+) -> Header:
     """Find the header in the first bytes of a file; a title line or two may stand before it.
 
     Of two headers, such as UCI's ``X1`` to ``Y`` above its names, the second is taken.
@@ -119,6 +125,8 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str, key: RawC
         The file, for messages.
     key : RawColumn or None
         The column that tells the rows apart; a file may lack it.
+    optional : sequence of RawColumn
+        More columns that a file may lack.
 
     Raises
     ------
@@ -139,6 +147,7 @@ def find_header(head: bytes, columns: Sequence[RawColumn], where: str, key: RawC
         raise _bad_header(where, records, columns)
     header, before = records[-1], records[:-1]
     places = {name: found[0] for name, found in header.matches(columns).items()}
+    places |= {name: found[0] for name, found in _positions(header.cells, optional).items() if len(found) == 1}
     for other in before:
         if other.is_header(columns) and other.matches(columns) != header.matches(columns):
             raise RawFileInvalid(

@@ -48,6 +48,10 @@ class RawTable:
         """How many rows there are."""
         return self.cells.rows
 
+    def has(self, column: str) -> bool:
+        """Tell whether an optional column is there."""
+        return column in self.cells.numbers or column in self.cells.texts
+
     def numbers(self, column: str) -> Sequence[NumberPiece]:
         """Return the stretches of a column of numbers."""
         return self.cells.numbers[column]
@@ -108,7 +112,13 @@ class RawFile:
     has_key: bool
 
 
-def read_raw(store: Store, key: str, columns: Sequence[RawColumn], identity: RawColumn | None = None) -> RawFile:
+def read_raw(
+    store: Store,
+    key: str,
+    columns: Sequence[RawColumn],
+    identity: RawColumn | None = None,
+    optional: Sequence[RawColumn] = (),
+) -> RawFile:
     """Read the needed columns of a raw file.
 
     Plain or gzip; UTF-8 with or without byte-order mark; any line ends; title lines before the header, Lending Club's
@@ -120,6 +130,8 @@ def read_raw(store: Store, key: str, columns: Sequence[RawColumn], identity: Raw
         Those that are needed.
     identity : RawColumn or None
         The one that tells rows apart, which a file may lack.
+    optional : sequence of RawColumn
+        More columns that a file may lack; :meth:`RawTable.has` tells.
 
     Raises
     ------
@@ -128,9 +140,9 @@ def read_raw(store: Store, key: str, columns: Sequence[RawColumn], identity: Raw
     """
     source = Source(store, key)
     try:
-        file = _read(source, columns, identity, parse_side_by_side)
+        file = _read(source, columns, identity, optional, parse_side_by_side)
     except Odd:
-        file = _read(source, columns, identity, parse_in_order)
+        file = _read(source, columns, identity, optional, parse_in_order)
     if not file.parts:
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
     return file
@@ -140,14 +152,15 @@ def _read(
     source: Source,
     columns: Sequence[RawColumn],
     identity: RawColumn | None,
+    optional: Sequence[RawColumn],
     parse: Callable[[BinaryIO, Layout], list[Cells]],
 ) -> RawFile:
     """Read a file once, from its first byte to its last."""
     with digest_aside() as digest, source.errors(), source.open(digest.update) as file:
         head = _read_up_to(file, HEAD_BYTES)
-        header = find_header(head, columns, source.where, identity)
+        header = find_header(head, columns, source.where, identity, optional)
         source = source.with_header(header)
-        numbers = {column.name for column in columns if column.number}
+        numbers = {column.name for column in (*columns, *optional) if column.number}
         places = header.positions.items()
         layout = Layout(
             header.width,

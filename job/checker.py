@@ -1,4 +1,4 @@
-"""What is wrong with a spec, gathered so that the user mends it in one go."""
+"""What is wrong with a file of a user's own, a spec or a declaration, gathered so that it is mended in one go."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from job.errors import SpecInvalid, did_you_mean, shown
+from job.errors import LdpError, did_you_mean, shown
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class Checker:
-    """Gathers every problem of a spec, so that the user mends them in one go."""
+    """Gathers every problem of a file, so that the user mends them in one go."""
 
     def __init__(self) -> None:
         self.problems: list[str] = []
@@ -48,19 +48,22 @@ class Checker:
             self.problem(f"{where} lists a name twice")
         return tuple(good)
 
-    def done(self, where: str) -> None:
-        """Refuse the spec where anything is wrong with it.
+    def done(self, what: str, error: type[LdpError], remedy: str) -> None:
+        """Refuse the file where anything is wrong with it.
+
+        Parameters
+        ----------
+        what : str
+            The file, for the message.
 
         Raises
         ------
-        SpecInvalid
-            Naming every problem.
+        LdpError
+            As `error`, naming every problem.
         """
         if self.problems:
             problems = "; ".join(problem.rstrip(".") for problem in self.problems)
-            raise SpecInvalid(
-                f"the spec {where} cannot be used: {problems}", "Correct it; `ldp experiment plan` checks."
-            )
+            raise error(f"{what} cannot be used: {problems}", remedy)
 
 
 def is_int(value: Any) -> bool:
@@ -71,3 +74,17 @@ def is_int(value: Any) -> bool:
 def is_list(value: Any) -> bool:
     """Return whether a value is a list, as TOML, JSON or Python has it."""
     return isinstance(value, list | tuple)
+
+
+def has_large_number(raw: Mapping[str, Any]) -> bool:
+    """Return whether a whole number is larger than TOML's can be; in hexadecimal, Python reads some it cannot print."""
+    left: list[Any] = [raw]
+    while left:
+        value = left.pop()
+        if isinstance(value, Mapping):
+            left.extend(value.values())
+        elif isinstance(value, list):
+            left.extend(value)
+        elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+            return True
+    return False
