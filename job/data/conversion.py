@@ -34,6 +34,12 @@ def to_numpy(values: Any) -> Array:
     return np.where(_bits(known, start + count)[start:], found, np.nan)
 
 
+def to_codes(values: Any) -> Array:
+    """Return the places of a dictionary array's values in its dictionary, -1 where they are missing: int64, (n,)."""
+    places = to_numpy(values.indices)
+    return np.where(np.isnan(places), -1, places).astype(np.int64)
+
+
 def to_arrow(values: Array, missing: Array | None = None) -> Any:
     """Return numbers or dates as a pyarrow array; days become date32, and NaT a missing one.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from job.data.conversion import to_numpy
+from job.data.conversion import to_codes
 from job.data.datasets.dataset import DerivedFile
 from job.data.raw.keys import Repeats
 from job.errors import shown
@@ -115,9 +115,8 @@ def _codes(piece: Any, pieces: Sequence[Any]) -> Any:
     """Return a column of names as numbers that are equal where the names are, missing as NaN."""
     places = {value: i for i, value in enumerate(sorted({v for one in pieces for v in one.dictionary.to_pylist()}))}
     codes = np.array([places[value] for value in piece.dictionary.to_pylist()] or [0], np.float64)
-    found = codes[to_numpy(piece.indices.fill_null(0))]
-    found[to_numpy(piece.is_null())] = np.nan
-    return found
+    at = to_codes(piece)
+    return np.where(at < 0, np.nan, codes[at])
 
 
 def _sentinels(dataset: str, columns: Mapping[str, Sequence[Any]]) -> Iterator[Finding]:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from job.data.conversion import to_numpy
+from job.data.conversion import to_codes, to_numpy
 from job.data.datasets.dataset import DerivedFile
 from job.metrics import Array
 
@@ -89,7 +89,6 @@ def as_codes(column: Column) -> list[Array]:
     found = []
     for piece in column:
         codes = np.array([places[value] for value in piece.dictionary.to_pylist()] or [0], np.int64)
-        values = codes[to_numpy(piece.indices.fill_null(0))]
-        values[to_numpy(piece.is_null())] = len(places)
-        found.append(values)
+        at = to_codes(piece)
+        found.append(np.where(at < 0, len(places), codes[at]))
     return found
