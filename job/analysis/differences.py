@@ -125,7 +125,8 @@ def _why_untested(one: Mapping[int, float], other: Mapping[int, float], ratio: f
     if one.keys() != other.keys():
         return "over different seeds"
     if len(one) < LEAST_REPETITIONS:
-        return f"{len(one)} seeds are too few; at least {LEAST_REPETITIONS} are needed"
+        counted = "1 seed is" if len(one) == 1 else f"{len(one)} seeds are"
+        return f"{counted} too few; at least {LEAST_REPETITIONS} are needed"
     return "nothing tells how many rows were trained on" if ratio is None else None
 
 

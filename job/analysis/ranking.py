@@ -57,15 +57,20 @@ def why_unranked(
     for found, value in zip(seeds, values, strict=True):
         if value is None:
             reasons.append("undefined or inapplicable")
-        elif fewest_positives is not None and fewest_positives < LEAST_POSITIVES:
-            reasons.append(
-                f"{fewest_positives} defaults in a test part are too few; at least {LEAST_POSITIVES} are needed"
-            )
+        elif fewest_positives is not None and (few := too_few(fewest_positives)):
+            reasons.append(few)
         elif found != usual:
             reasons.append(f"over other {one}s than the rows that are ranked")
         else:
             reasons.append(None)
     return reasons
+
+
+def too_few(positives: int) -> str | None:
+    """Say that nothing can be concluded from so many defaults; None where something can."""
+    if positives >= LEAST_POSITIVES:
+        return None
+    return f"{positives} defaults in a test part are too few; at least {LEAST_POSITIVES} are needed"
 
 
 def ranks(values: Sequence[float | None], metric: str) -> list[int | None]:

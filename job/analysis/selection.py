@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from job.analysis.gathered import gather
-from job.analysis.ranking import LOWER_IS_BETTER
+from job.analysis.ranking import LOWER_IS_BETTER, too_few
 from job.executions.results import StoredResult
 
 REPLICATES = 200
@@ -40,6 +40,8 @@ class Selection:
     best_score : float
     optimism : float or None
         By how much `best_score` flatters; None where no draw had both classes on both sides.
+    unreliable : str or None
+        Why nothing can be concluded from the test scores.
     """
 
     dataset: str
@@ -54,6 +56,7 @@ class Selection:
     best: str
     best_score: float
     optimism: float | None
+    unreliable: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as plain JSON values."""
@@ -101,8 +104,9 @@ def select(
     best = int(np.argmax(sign * values))
     rng = np.random.default_rng(seed)
     n = scored[0][0].target.size
+    unreliable = too_few(int(np.count_nonzero(scored[0][0].target)))
     gaps = []
-    for _ in range(replicates):
+    for _ in range(0 if unreliable else replicates):
         bag = np.bincount(rng.integers(0, n, n), minlength=n)
         inside = [rows.metric(metric, rows.counts(bag)) for rows in gathered]
         if any(value is None for value in inside):
@@ -125,6 +129,7 @@ def select(
         _name(scored[best][0]),
         float(values[best]),
         float(np.mean(gaps)) if gaps else None,
+        unreliable,
     )
 
 

@@ -70,20 +70,25 @@ def _signed(value: float | None) -> str | None:
 
 
 def print_selections(found: Sequence[Selection]) -> None:
-    """Print what the folds chose beside the best of the test."""
-    columns = [("dataset", False), ("seed", True), ("chosen by the folds", False), ("test", True),
-               ("best of the test", False), ("test", True), ("optimism", True)]  # fmt: skip
-    body = [
-        [one.dataset, one.seed, one.chosen, _number(one.test_score), one.best, _number(one.best_score),
-         _number(one.optimism)]
-        for one in found
-    ]  # fmt: skip
+    """Print what the folds chose beside the best of the test, a table for each dataset."""
+    columns = [("seed", True), ("chosen by the folds", False), ("test", True), ("best of the test", False),
+               ("test", True), ("optimism", True)]  # fmt: skip
+    for dataset in dict.fromkeys(one.dataset for one in found):
+        own = [one for one in found if one.dataset == dataset]
+        body = [
+            [one.seed, one.chosen, _number(one.test_score), one.best, _number(one.best_score), _number(one.optimism)]
+            for one in own
+        ]
+        print_table(f"{dataset}: {own[0].metric} of units searched by {own[0].scoring}", columns, body)
+        for why in dict.fromkeys(one.unreliable for one in own if one.unreliable):
+            print_line(f"no conclusion: {why}")
+        left_out = dict.fromkeys(name for one in own for name in one.left_out)
+        if left_out:
+            print_line(f"left out, searched by ROC AUC: {', '.join(left_out)}")
+        print_line("")
     if not found:
         print_line("no units with fold scores")
         return
-    print_table(f"{found[0].metric} of units searched by {found[0].scoring}", columns, body)
-    for names in dict.fromkeys(one.left_out for one in found if one.left_out):
-        print_line(f"left out, searched by ROC AUC: {', '.join(names)}")
     print_line("optimism: by how much the best test score flatters (chosen in the bag, scored out of it)")
 
 
@@ -99,7 +104,7 @@ def print_figures(records: Sequence[dict[str, Any]]) -> None:
                 print_line(f"{one['model']} × {one['technique']}: {one['why']}")
         print_line("")
     print_line("corrected, O/E, slope: with the prior corrected, where the record tells how the odds were shifted")
-    print_line("AUC: the test part drawn again; that other training rows give another model is not in it")
+    print_line("AUC: over other test rows of the kind; that other training rows give another model is not in it")
 
 
 _FIGURES = (("model", False), ("technique", False), ("AUC, 95 %", True), ("Brier", True), ("corrected", True),

@@ -161,6 +161,15 @@ def test_the_folds_choose_and_the_best_test_score_is_told_with_its_optimism(done
         assert abs(one.optimism) < 0.05
 
 
+def test_of_few_defaults_no_optimism_is_told_and_it_says_so() -> None:
+    spec = spec_of([1])
+    (found,) = study.selections(*made(spec, lambda unit: planted(spec, unit, positives=9)), "balanced_accuracy")
+    assert (found.optimism, found.unreliable) == (None, "9 defaults in a test part are too few; at least 10 are needed")
+    (enough,) = study.selections(*made(spec, lambda unit: planted(spec, unit, positives=10)), "balanced_accuracy")
+    assert enough.optimism is not None
+    assert enough.unreliable is None
+
+
 def test_two_executions_are_compared_on_the_same_rows_or_not_at_all(done: tuple[Store, Execution]) -> None:
     first = summarise(*done)
     store, execution = made(spec_of([1, 2, 3]))

@@ -35,7 +35,7 @@ def test_every_command_tells_people_and_programs(ldp, done: str, tmp_path: Path)
 
     code, out, _ = ldp("analyze", "differences", "--metrics", "roc_auc")
     assert code == 0
-    assert "not tested: 6 pairs: 1 seeds are too few; at least 3 are needed" in out
+    assert "not tested: 6 pairs: 1 seed is too few; at least 3 are needed" in out
     assert len(json.loads(ldp("analyze", "differences", done, "--baseline", "--json")[1])) == 2 * 3
     assert "lightgbm × baseline less" in ldp("analyze", "differences", "--seed", "1")[1]
     assert len(json.loads(ldp("analyze", "differences", "--seed", "1", "--json")[1])) == 6
