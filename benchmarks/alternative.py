@@ -11,7 +11,7 @@ Lending Club sample, split by row. Three sides:
 - *interrupted*: the same run ended ten times, in turns by SIGTERM and by SIGKILL, and gone on with.
 
 Fold scores, winners, scores and decisions are compared, bit for bit. How busy the workers are is sampled from Linux,
-ten times a second, from the first moment at which two of their threads have work to the last one: how many are running
+twice a second, from the first moment at which two of their threads have work to the last one: how many are running
 or ready to run, counted up to two. So a machine that does other things as well makes no worker idle.
 """
 
@@ -82,6 +82,7 @@ def ours(place: Path, name: str, interruptions: int, lasts_s: float) -> dict[str
     """Run the spec, ended so many times, evenly over about so many seconds; return digests and who ended it."""
     options = ("--spec", str(place / "bench.toml"), "--jobs", "2", "--execution-id", name)
     command, ended = [*LDP, "experiment", "run", *options], []
+    before, started = os.times(), time.perf_counter()
     for number in range(interruptions):
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
             try:
@@ -93,7 +94,10 @@ def ours(place: Path, name: str, interruptions: int, lasts_s: float) -> dict[str
         busy = _busy(run)
     if run.returncode:
         raise RuntimeError(f"the run ended with {run.returncode}")
-    return {"ended": ended, "busy": busy, "digests": _digests_of(place, name)}
+    after = os.times()  # of what was started here alone: that looking on takes time is not the run's
+    cpu_s = after.children_user + after.children_system - before.children_user - before.children_system
+    wall_s = time.perf_counter() - started
+    return {"cpu_s": cpu_s, "wall_s": wall_s, "ended": ended, "busy": busy, "digests": _digests_of(place, name)}
 
 
 def _busy(run: subprocess.Popen[bytes]) -> float:
@@ -101,7 +105,7 @@ def _busy(run: subprocess.Popen[bytes]) -> float:
     samples = []
     while run.poll() is None:
         samples.append(min(2, _ready(run.pid)))
-        time.sleep(0.1)
+        time.sleep(0.5)
     first = samples.index(2) if 2 in samples else 0
     last = len(samples) - samples[::-1].index(2) if 2 in samples else len(samples)
     worked = samples[first:last]
