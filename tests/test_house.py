@@ -27,7 +27,7 @@ FLOORS: tuple[frozenset[str], ...] = (
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"processing"}),
-    frozenset({"findings"}),
+    frozenset({"findings", "audit"}),
     frozenset({"datasets"}),
     frozenset({"declarations"}),
     frozenset({"raw", "processed"}),

@@ -17,17 +17,20 @@ def list_datasets(json: JsonOption = False) -> None:
     """List the datasets, and what of each is there."""
     from job.catalogue import CATALOGUE
     from job.cli.tables import print_table
+    from job.data.declarations.stored import declared_names, require_declaration
     from job.data.raw.place import is_file
     from job.store import features_key, raw_keys, target_key
 
     context = open_context()
     found = []
-    for entry in CATALOGUE:
-        raw = next((key for key in raw_keys(entry.id) if is_file(context.store, key)), None)
-        processed = all(context.store.info(key) for key in (features_key(entry.id), target_key(entry.id)))
-        found.append(
-            {"dataset": entry.id, "title": entry.title, "source": entry.source, "raw": raw, "processed": processed}
-        )
+    known = [(entry.id, entry.title, entry.source, entry.id) for entry in CATALOGUE]
+    for name in declared_names(context.store):
+        own = require_declaration(context.store, name)
+        known.append((name, own.title or "declared here", own.source or "your own", own.raw))
+    for name, title, source, raw_name in known:
+        raw = next((key for key in raw_keys(raw_name) if is_file(context.store, key)), None)
+        processed = all(context.store.info(key) for key in (features_key(name), target_key(name)))
+        found.append({"dataset": name, "title": title, "source": source, "raw": raw, "processed": processed})
     if json:
         print_json(found)
         return

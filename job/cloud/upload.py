@@ -10,7 +10,8 @@ from job import bounds
 from job.catalogue import DATASET_IDS
 from job.cloud.rawcheck import Digests, check_raw
 from job.cloud.session import refusals
-from job.data.datasets.registry import dataset, source_of
+from job.data.datasets.registry import dataset, raw_of, source_of
+from job.data.declarations.stored import dataset_names
 from job.data.raw.place import find_raw, require_raw
 from job.errors import AlreadyThere, RawFileInvalid, RawFileNotFound, UsageError
 from job.records import read_object
@@ -84,8 +85,8 @@ class Uploader:
         """
         files: dict[str, list[str]] = {}
         for name in names:
-            dataset(name)
-            files.setdefault(require_raw(self.local, name, source_of(name)), []).append(name)
+            found = dataset(self.local, name)
+            files.setdefault(require_raw(self.local, name, source_of(found), raw_of(found)), []).append(name)
         return [self._one(key, tuple(some)) for key, some in files.items()]
 
     def _one(self, key: str, names: tuple[str, ...]) -> Uploaded:
@@ -110,12 +111,12 @@ class Uploader:
         self._send(key, str(path), digests)
         if note is not None:
             with refusals():
-                self.s3.put_object(Bucket=self.bucket, Key=sample_key(names[0]), Body=note)
+                self.s3.put_object(Bucket=self.bucket, Key=sample_key(raw_of(dataset(self.local, names[0]))), Body=note)
         return done
 
     def _sample_note(self, name: str, digests: Digests) -> bytes | None:
         """Return the note that says that the file is a sample; None where it is none."""
-        note = self.local.get(sample_key(name), bounds.NOTE_BYTES)
+        note = self.local.get(sample_key(raw_of(dataset(self.local, name))), bounds.NOTE_BYTES)
         try:
             return note if note is not None and read_object(note).get("sha256") == digests.sha256 else None
         except ValueError:
@@ -175,7 +176,7 @@ def present(local: Store) -> list[str]:
     RawFileNotFound
         Where none has.
     """
-    found = [name for name in DATASET_IDS if find_raw(local, name) is not None]
+    found = [name for name in dataset_names(local) if find_raw(local, raw_of(dataset(local, name))) is not None]
     if not found:
         raise RawFileNotFound(
             f"there is no raw file in {local.where('data/raw')}", f"Put one there as {DATASET_IDS[0]}.csv."

@@ -19,7 +19,7 @@ from job import bounds
 from job.data.declared import Declared
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
-from job.records import Malformed, number, read_object, text, whole
+from job.records import Malformed, number, read_object, text, text_or_none, whole
 from job.store import Store, features_key, target_key
 
 METADATA = b"ldp"
@@ -45,6 +45,8 @@ class ProcessedInfo:
         Whether the raw file was a sample written by ``ldp data sample``.
     declared : Declared
         What the dataset declares beside its columns.
+    declaration : str or None
+        SHA-256 of the canonical part of the declaration it was made by, where the dataset is a user's own.
     """
 
     dataset: str
@@ -56,6 +58,7 @@ class ProcessedInfo:
     default_rate: float
     synthetic: bool
     declared: Declared = field(default_factory=Declared)
+    declaration: str | None = None
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
@@ -79,11 +82,14 @@ class ProcessedInfo:
             number(found, "default_rate", 0, 1),
             found["synthetic"],
             Declared.from_json(found),
+            text_or_none(found, "declaration"),
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
         found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "declared"}
+        if self.declaration is None:  # as all were, before there were declarations
+            del found["declaration"]
         return {METADATA: json.dumps(found | self.declared.as_json(), sort_keys=True).encode()}
 
 

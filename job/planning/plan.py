@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from job.catalogue import entry_of
+from job.catalogue import entry_of, is_own_name
 from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.planning.costs import ItemCost, distinct_fits, item_costs
 from job.planning.items import Item, items_of
+from job.planning.known import check_current
 from job.planning.libraries import require_libraries
 from job.planning.memory import MIB, run_bytes
 from job.planning.searches import Searches
@@ -91,7 +92,10 @@ def choose_datasets(spec: Spec, only: tuple[str, ...]) -> tuple[str, ...]:
                 ours = ", ".join(spec.datasets)
                 remedy = f"Ask for a spec that has it, such as --spec {entry.spec}, or for one of {ours}."
             else:
-                remedy = did_you_mean(name, spec.datasets)
+                own = (
+                    f" To declare one of your own: `ldp data init FILE.csv --name {name}`." if is_own_name(name) else ""
+                )
+                remedy = f"{did_you_mean(name, spec.datasets)}{own}"
             raise UsageError(f"the spec {spec.name} has no dataset {shown(name)}", remedy)
     return tuple(name for name in spec.datasets if not only or name in only)
 
@@ -110,12 +114,16 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     ------
     ProcessedDataNotFound
         Where a dataset that the user named, or every dataset of the spec, is not processed.
+    DatasetNotFound, ProcessedDataInvalid
+        Where one was processed by a declaration that is gone, or another by now.
     LibraryMissing
         Where a library that the units need is not installed.
     """
     wanted = choose_datasets(spec, only)
     found = {name: describe_processed(store, name) for name in wanted}
     ready = {name: info for name, info in found.items() if info is not None}
+    for name, info in ready.items():
+        check_current(store, name, info.declaration)
     missing = [name for name in wanted if name not in ready]
     if missing and (only or not ready):
         raise ProcessedDataNotFound(
