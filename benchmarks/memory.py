@@ -24,7 +24,8 @@ from job.planning.memory import MIB, PEAK, THREAD, WORKER, forest_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
-from job.training.unit import Protocol, Unit, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit
 
 FEATURES = 40
 # Few rounds: their number takes time and no memory. Trees of a forest take memory as far as they are held at once.

@@ -12,7 +12,7 @@ refit.
 - *naive*: a fold is measured whole where that takes less than a minute, by two fits made beforehand, or with
   ``--share 1``; otherwise the mean of a systematic sample times the number of candidates, by model and technique.
   Its standard error, from the differences of neighbours in the order of the expected costs, is given.
-- *engine*: everything that :func:`job.training.unit.run_units` does, prepared folds shared by way of a scratch
+- *engine*: everything that :func:`job.training.together.run_units` does, prepared folds shared by way of a scratch
   directory as among workers; whoever needs a fold first pays for it.
 - *floor*: each distinct fit once, each imputation, scaling and resampling once, each set of bins once. No predictions,
   no scores.
@@ -55,7 +55,8 @@ from job.training.resampling import resample
 from job.training.search import Fit, Place
 from job.training.splits import Fold, split
 from job.training.techniques import chain, sampler_of
-from job.training.unit import Unit, run_units
+from job.training.together import run_units
+from job.training.unit import Unit
 
 WHOLE_S = 60.0
 LEAST = 4  # sampled fits of each fold
@@ -310,7 +311,8 @@ def _standard_error(ordered: Sequence[float]) -> float:
 
 def _warm(model: Any, X: Any, target: Any) -> None:
     """Load the libraries before anything is timed."""
-    from job.training.unit import Protocol, run_unit
+    from job.training.together import run_unit
+    from job.training.unit import Protocol
 
     small = np.r_[np.flatnonzero(target == 1)[:100], np.flatnonzero(target == 0)[:200]]
     grid = {"max_iter": [5]} if model in CEILINGS else {"n_estimators": [2]}

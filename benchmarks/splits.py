@@ -29,7 +29,8 @@ from job.store import Store, interim_key
 from job.training.blocks import ByGroup, ByRow, ByTime, Split
 from job.training.candidates import ModelName
 from job.training.layout import Layout, layout_of
-from job.training.unit import Protocol, Unit, UnitResult, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit, UnitResult
 
 SEEDS = (1, 2, 3, 4, 5)
 PROTOCOL = Protocol(folds=3)

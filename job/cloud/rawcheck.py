@@ -97,7 +97,7 @@ def check_raw(store: Store, key: str, name: str, told: Callable[[int], None] = l
     ends = whole_rows_at_the_end(tail)
     if ends:
         begin = bytes(head[:HEAD_BYTES])
-        columns = find_header(begin, definition.columns, source.where, definition.key, definition.dialect)
+        columns = find_header(begin, definition.columns, source.where, definition.key, dialect=definition.dialect)
         _check(
             store,
             key,
@@ -140,7 +140,7 @@ def _check(store: Store, key: str, definition: Dataset, rows: bytes, where: str)
     plain = key.removesuffix(".gz")
     excerpt.put(plain, rows)
     try:
-        raw = read_raw(excerpt, plain, definition.columns, definition.key, dialect)
+        raw = read_raw(excerpt, plain, definition.columns, definition.key, dialect=dialect)
         for part in raw.parts:
             definition.derive(part, np.asarray)
     except RawFileInvalid as error:

@@ -138,7 +138,9 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
     UsageError, DatasetNotFound, SpecNotFound, SpecInvalid
     """
     spec = read_spec(wanted.spec)
-    datasets = chosen_datasets(wanted.datasets, wanted.everything, spec.datasets, list(platform.training))
+    datasets = chosen_datasets(
+        wanted.datasets, wanted.everything, spec.datasets, list(platform.training), own=bool(platform.own)
+    )
     own = None if wanted.spec in shipped_specs() else stored_text(wanted.spec)
     batch = aws.client("batch")
     definitions = active_definitions(batch, platform)

@@ -45,6 +45,8 @@ class ProcessedInfo:
         Whether the raw file was a sample written by ``ldp data sample``.
     declared : Declared
         What the dataset declares beside its columns.
+    leaks : tuple of str
+        What was said, when it was processed, of columns that know more than anybody could when a loan was granted.
     declaration : str or None
         SHA-256 of the canonical part of the declaration it was made by, where the dataset is a user's own.
     """
@@ -58,6 +60,7 @@ class ProcessedInfo:
     default_rate: float
     synthetic: bool
     declared: Declared = field(default_factory=Declared)
+    leaks: tuple[str, ...] = ()
     declaration: str | None = None
 
     @classmethod
@@ -72,6 +75,9 @@ class ProcessedInfo:
         found = read_object((metadata or {}).get(METADATA, b""))
         if not isinstance(found.get("synthetic"), bool):
             raise Malformed("its synthetic is neither true nor false")
+        leaks = found.get("leaks", [])
+        if not isinstance(leaks, list) or not all(isinstance(leak, str) for leak in leaks):
+            raise Malformed("its leaks are no list of texts")
         return cls(
             text(found, "dataset"),
             text(found, "fingerprint"),
@@ -82,15 +88,17 @@ class ProcessedInfo:
             number(found, "default_rate", 0, 1),
             found["synthetic"],
             Declared.from_json(found),
+            tuple(leaks),
             text_or_none(found, "declaration"),
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
-        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "declared"}
-        if self.declaration is None:  # as all were, before there were declarations
-            del found["declaration"]
-        return {METADATA: json.dumps(found | self.declared.as_json(), sort_keys=True).encode()}
+        apart = ("declared", "leaks", "declaration")
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in apart}
+        leaks = {"leaks": list(self.leaks)} if self.leaks else {}
+        declaration = {"declaration": self.declaration} if self.declaration is not None else {}
+        return {METADATA: json.dumps(found | leaks | declaration | self.declared.as_json(), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)

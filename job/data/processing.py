@@ -24,6 +24,7 @@ from job.data.datasets.dataset import Dataset, DerivedFile
 from job.data.datasets.registry import dataset, raw_of, source_of
 from job.data.declarations.stored import dataset_names
 from job.data.findings import findings, key_findings
+from job.data.leaks.alarm import leaks
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
 from job.data.raw.keys import without_repeats
 from job.data.raw.place import find_raw, require_raw
@@ -80,11 +81,11 @@ def process(store: Store, name: str, console: Console, *, force: bool = False, d
         if standing is not None:
             return ProcessReport(standing, up_to_date=True)
     key = require_raw(store, name, source_of(definition), raw_of(definition))
-    raw = read_raw(store, key, definition.columns, definition.key, definition.dialect)
+    raw = read_raw(store, key, definition.columns, definition.key, definition.known_later, definition.dialect)
     # Of the bytes that were read: should the file change meanwhile, the next run sees another and processes it anew.
     raw_sha256 = raw.sha256
     key_name = definition.key.name if definition.key is not None else None
-    repeats = without_repeats(raw, key_name)
+    repeats = without_repeats(raw, key_name, {column.name for column in definition.known_later})
     del raw
     repeats.parts.reverse()
     parts, put = [], partial(to_device, device=device)
@@ -94,6 +95,7 @@ def process(store: Store, name: str, console: Console, *, force: bool = False, d
     derived = DerivedFile(tuple(parts))
     target = derived.target
     _check_classes(store.where(key), target)
+    leaking = tuple(leaks(name, derived))
     info = ProcessedInfo(
         name,
         fingerprint(derived.features | derived.labels | definition.declared.columns()),
@@ -104,12 +106,13 @@ def process(store: Store, name: str, console: Console, *, force: bool = False, d
         default_rate=float(np.mean(target)),
         synthetic=_is_sample(store, raw_of(definition), raw_sha256),
         declared=definition.declared,
+        leaks=tuple(finding.message for finding in leaking),
         declaration=definition.digest,
     )
     _write(store, name, derived, info, definition.audited)
     repeated = {f"a repeated {key_name}": repeats.dropped} if repeats.dropped else {}
     dropped = {**repeated, **derived.dropped}
-    for finding in (*key_findings(name, key_name, repeats), *findings(name, derived)):
+    for finding in (*key_findings(name, key_name, repeats), *findings(name, derived), *leaking):
         console.warning(finding.event, finding.message, **finding.fields)
     _report(store, console, info, dropped)
     return ProcessReport(info, up_to_date=False, dropped=dropped)
@@ -170,6 +173,8 @@ def _standing(store: Store, definition: Dataset, console: Console) -> ProcessedI
         dataset=name,
         rows=info.rows,
     )
+    for leak in info.leaks:
+        console.warning("leak", leak, dataset=name)
     return info
 
 

@@ -179,8 +179,10 @@ def _in_words(notice: str) -> str | None:
 
 
 @contextmanager
-def ending_on_notice(console: Console) -> Iterator[None]:
-    """End the block as SIGTERM would, once EC2 says that it takes this instance away."""
+def noticing(
+    console: Console, end: Callable[[str], None], on_rebalance: Callable[[], None] = lambda: None
+) -> Iterator[None]:
+    """Call `end`, with the notice in words, once EC2 says that it takes this instance away; elsewhere do nothing."""
     endpoint = metadata_endpoint()
     if endpoint is None:
         yield
@@ -189,10 +191,17 @@ def ending_on_notice(console: Console) -> Iterator[None]:
 
     def interruption(words: str) -> None:
         console.warning("spot_notice", words)
-        os.kill(os.getpid(), signal.SIGTERM)
+        end(words)
 
-    watch_notices(endpoint, on_interruption=interruption, on_rebalance=lambda: None, ended=ended)
+    watch_notices(endpoint, on_interruption=interruption, on_rebalance=on_rebalance, ended=ended)
     try:
         yield
     finally:
         ended.set()
+
+
+@contextmanager
+def ending_on_notice(console: Console) -> Iterator[None]:
+    """End the block as SIGTERM would, once EC2 says that it takes this instance away."""
+    with noticing(console, lambda _words: os.kill(os.getpid(), signal.SIGTERM)):
+        yield

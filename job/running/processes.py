@@ -38,6 +38,7 @@ from job.training.layout import Layout, layout_of
 from job.training.preparation import FoldCache
 from job.training.search import Fit, Place
 from job.training.techniques import Sampler, Technique, chain, sampler_of
+from job.training.together import run_units
 from job.training.unit import Unit, UnitResult
 
 
@@ -148,7 +149,7 @@ class _Item:
                 self.note(Failed(unit, f"{type(error).__name__}: {error}", traceback.format_exc(), crowded))
 
     def _finish(self, units: Sequence[Unit]) -> Iterator[Unit]:
-        results = training.run_units(
+        results = run_units(
             {unit: self.setup.grids[unit.model, unit.technique] for unit in units},
             self.setup.protocol,
             self.X,

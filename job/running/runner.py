@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import functools
-import itertools
 import signal
-import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
@@ -14,12 +12,11 @@ from typing import Any
 
 from job.arrays import Device
 from job.console import Console
-from job.errors import Interrupted, StorageRefused, UsageError
+from job.errors import Interrupted, UsageError
 from job.executions import checkpoints
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
 from job.executions.resolve import resolve
-from job.executions.verify import Verified, verify
 from job.planning.costs import item_costs
 from job.planning.forecast import Forecast
 from job.planning.items import Item, Part, items_of
@@ -29,11 +26,13 @@ from job.planning.shards import deal
 from job.planning.spec import Spec
 from job.running.deadline import TimedStop
 from job.running.dispatch import Dispatch
+from job.running.division import Division, division_of
 from job.running.flight import Flight
 from job.running.news import Task
-from job.running.notice import metadata_endpoint, watch_notices
-from job.running.outbox import FIRST_PAUSE_S, Outbox, patiently
+from job.running.notice import noticing
+from job.running.outbox import Outbox, patiently
 from job.running.processes import Options, Pool, Processes
+from job.running.soundness import unsound
 from job.running.track import Track
 from job.running.whereabouts import instance_facts
 from job.signals import FLUSH_S, Stop, polled_signals
@@ -141,10 +140,7 @@ def run_experiment(
         if not only:
             console.warning("dataset_left_out", f"{name} is left out: {reason}", dataset=name)
     units = tuple(dict.fromkeys(unit for part in parts for unit in part.item))
-    divided: dict[Unit, list[Part]] = {}
-    for part in parts:
-        for unit in part.item if part.folds is not None else ():
-            divided.setdefault(unit, []).append(part)
+    divided = division_of(planned.searches, execution.spec.protocol.folds, parts)
     run = _Run(store, execution, planned, options, console, means, outbox, units, started, device, divided)
     run.everything()
     present = len(units) - len(run.failures) - len(run.waiting)
@@ -165,9 +161,8 @@ class _Run:
     wanted: tuple[Unit, ...]
     started: float
     device: Device
-    divided: dict[Unit, list[Part]] = field(default_factory=dict)
+    divided: Division
     waiting: tuple[Unit, ...] = ()
-    elsewhere: dict[Unit, set[Place]] = field(default_factory=dict)
     finished: int = 0
     fits: int = 0
     failures: dict[Unit, str] = field(default_factory=dict)
@@ -197,13 +192,13 @@ class _Run:
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, before))
         self._fly(todo, attempt)
         self._complete_divided(attempt)
-        unsound = self._unsound(tuple(unit for unit in units if unit not in self.waiting))
-        for what in unsound.values():
+        damaged = self._unsound(tuple(unit for unit in units if unit not in self.waiting))
+        for what in damaged.values():
             self.console.warning("result_damaged", f"{what}: computing it again", execution=self.execution.id)
-        for unit in unsound:
-            self.divided.pop(unit, None)  # nobody else is at it any more
-        self._fly(tuple(unsound), attempt)
-        for unit, what in self._unsound(tuple(unsound)).items():
+        for unit in damaged:
+            self.divided.parts.pop(unit, None)  # nobody else is at it any more
+        self._fly(tuple(damaged), attempt)
+        for unit, what in self._unsound(tuple(damaged)).items():
             self._refuse(unit, f"{what}, although it was written")
 
     def _complete_divided(self, attempt: Attempt) -> None:
@@ -212,7 +207,7 @@ class _Run:
         A shard saves its fits before it looks for those of the others, so that of any number that end at the same
         moment at least one finds them all. Two that do give the same results.
         """
-        divided = tuple(unit for unit in self.wanted if unit in self.divided and unit not in self.failures)
+        divided = tuple(unit for unit in self.wanted if unit in self.divided.parts and unit not in self.failures)
         if not divided:
             return
         # Fits first: what is committed meanwhile takes its checkpoints away.
@@ -221,71 +216,31 @@ class _Run:
         # Another shard may have been through with a unit before this one saved its fits a last time.
         self.ask(lambda: checkpoints.tidy(self.store, self.execution, [unit for unit in divided if unit in present]))
         left = tuple(unit for unit in divided if unit not in present)
-        ready = tuple(unit for item in items_of(left) if not self._parts_of(item, known) for unit in item)
+        ready = tuple(unit for item in items_of(left) if not self.divided.parts_of(item, known) for unit in item)
         self.waiting = tuple(unit for unit in left if unit not in ready)
         self._fly(ready, attempt, known)
-
-    def _parts_of(self, item: Item, known: Mapping[Unit, Mapping[Place, Fit]]) -> list[Part]:
-        """Return this shard's parts of an item; none where it can do all that is left of it.
-
-        What another shard has fitted on another GPU is of no use here, and nobody will bring it: it is done here too.
-        """
-        mine = self.divided.get(item[0], [])
-        folds = range(self.execution.spec.protocol.folds)
-        for unit in item if mine else ():
-            there = {*known.get(unit, {}), *self.elsewhere.get(unit, ())}
-            points = range(len(self.planned.searches.points(unit)))
-            for place in itertools.product(points, folds):
-                if place not in there and not any(part.has(unit, place) for part in mine):
-                    return mine
-        return []
-
-    def _share(self, item: Item, parts: list[Part]) -> float:
-        """Return how much of an item's search some parts of it are, in fits."""
-        places = [
-            (unit, (c, f))
-            for unit in item
-            for c in range(len(self.planned.searches.points(unit)))
-            for f in range(self.execution.spec.protocol.folds)
-        ]
-        return sum(any(part.has(*place) for part in parts) for place in places) / len(places)
 
     def _load(self, units: tuple[Unit, ...]) -> dict[Unit, dict[Place, Fit]]:
         prints = {name: info.fingerprint for name, info in self.planned.infos.items()}
         found: checkpoints.Saved = self.ask(
             lambda: checkpoints.load(self.store, self.execution, units, prints, self.console, self.device)
         )
-        self.elsewhere |= found.elsewhere
+        self.divided.elsewhere |= found.elsewhere
         return found.fits
 
     def _unsound(self, units: tuple[Unit, ...]) -> dict[Unit, str]:
-        """Read results back and return what is wrong with those that have to be computed again.
-
-        Units that failed have none. Those fail under whose name the result of something else stands, or what the
-        storage does not give.
-        """
-        asked = [unit for unit in units if unit not in self.failures]
-        if not asked:
-            return {}
-        unsound: dict[Unit, str] = {}
+        """Read results back; units that failed have none."""
         give_up_at = self.means.clock() + self.options.give_up_s
-        while asked:
-            found: Verified = self.ask(functools.partial(verify, self.store, self.execution, asked))
-            for unit, what in found.foreign.items():
-                self._refuse(unit, what)
-            unsound |= found.damaged
-            for unit in found.missing:
-                unsound[unit] = f"{self.store.where(self.execution.result_key(unit))} is not there"
-            over = self.means.clock() >= give_up_at
-            lost = {u: e for u, e in found.unreadable.items() if over or isinstance(e, StorageRefused)}
-            if len(lost) == len(units) > 1:  # not a key's own trouble
-                raise next(iter(lost.values()))
-            for unit, error in lost.items():
-                self._refuse(unit, str(error))
-            asked = [unit for unit in found.unreadable if unit not in lost]
-            if asked:
-                self.means.sleep(FIRST_PAUSE_S)
-        return unsound
+        return unsound(
+            self.store,
+            self.execution,
+            units,
+            failed=self.failures,
+            ask=self.ask,
+            refuse=self._refuse,
+            pause=self.means.sleep,
+            is_over=lambda: self.means.clock() >= give_up_at,
+        )
 
     def _refuse(self, unit: Unit, what: str) -> None:
         self.failures[unit] = what
@@ -304,8 +259,8 @@ class _Run:
         failed = self.ask(lambda: [info.key for info in self.store.objects(prefix)])
         # The longest first: what is left over at the end, while other workers have nothing to do, is short.
         costs = item_costs(self.planned.searches, items_of(units), infos)
-        parts = {item: self._parts_of(item, known) for item in costs}
-        costs |= {item: costs[item].of_share(self._share(item, some)) for item, some in parts.items() if some}
+        parts = {item: self.divided.parts_of(item, known) for item in costs}
+        costs |= {item: costs[item].of_share(self.divided.share(item, some)) for item, some in parts.items() if some}
         tasks = tuple(
             self._task(item, part, known)
             for item in sorted(costs, key=lambda item: costs[item].cpu_seconds, reverse=True)
@@ -326,7 +281,7 @@ class _Run:
                 self.store, self.execution, prints, attempt, self.outbox, self.console, self.means.clock,
                 self.options.checkpoint_s, track.outlook, self.device,
             )  # fmt: skip
-            self._watch_notices(stack, stop, flight)
+            stack.enter_context(noticing(self.console, functools.partial(stop.ask, signal.SIGTERM), flight.hurry))
             pool = stack.enter_context(
                 self.means.pool(self.store, self.execution, tasks, self.options, infos, self.console, self.device)
             )
@@ -368,16 +323,3 @@ class _Run:
         items = items_of(unit for unit in self.wanted if unit in done)
         costs = item_costs(self.planned.searches, items, self.planned.infos)
         return len(done), sum(cost.cpu_seconds for cost in costs.values())
-
-    def _watch_notices(self, stack: ExitStack, stop: Stop, flight: Flight) -> None:
-        endpoint = metadata_endpoint()
-        if endpoint is None:
-            return
-        ended = threading.Event()
-        stack.callback(ended.set)
-
-        def interruption(words: str) -> None:
-            self.console.warning("spot_notice", words)
-            stop.ask(signal.SIGTERM, words)
-
-        watch_notices(endpoint, on_interruption=interruption, on_rebalance=flight.hurry, ended=ended)

@@ -10,7 +10,8 @@ import pytest
 from job.arrays import Device
 from job.training.candidates import ModelName, grid_of
 from job.training.techniques import TECHNIQUES, Technique
-from job.training.unit import Protocol, Unit, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit
 from tests.reference import reference
 
 # One fit serves two numbers of rounds, and one set of bins all candidates of a fold.

@@ -15,7 +15,8 @@ from job.store import Store
 from job.training.candidates import MODELS, ModelName, grid_of
 from job.training.preparation import FoldCache
 from job.training.techniques import TECHNIQUES, Technique
-from job.training.unit import Protocol, Unit, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit
 from tests.job.training.test_exactness import GRIDS, assert_identical
 from tests.reference import reference
 

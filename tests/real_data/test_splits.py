@@ -18,7 +18,8 @@ from job.training.candidates import MODELS, ModelName, grid_of
 from job.training.layout import layout_of
 from job.training.preparation import FoldCache
 from job.training.techniques import TECHNIQUES
-from job.training.unit import Protocol, Unit, run_units
+from job.training.together import run_units
+from job.training.unit import Protocol, Unit
 from tests.job.training.test_exactness import GRIDS, assert_identical
 from tests.reference import DeclaredSteps, Parts, reference
 

@@ -79,7 +79,7 @@ def sample(rows: int, seed: int) -> Iterator[Mapping[str, Any]]:
     # However few rows there are, two of them are defaults and can be learnt from.
     order[np.argsort(noisy)[: max(2, rows // 250)]] = 7
     loc = np.linspace(0.4, 2.5, len(RATIOS))
-    weight = rng.normal(0, 0.5, len(RATIOS))
+    weight = np.clip(rng.normal(0, 0.25, len(RATIOS)), -0.4, 0.4)  # none of them tells defaults by itself
     columns: dict[str, Any] = {
         "Rating": [RATINGS[i] for i in order],
         "Name": [f"Company {i}" for i in company],

@@ -47,6 +47,9 @@ class Derived:
         Rows left out, by reason.
     unknown : dict of str to dict of str to int
         For each categorical column the levels that were not declared, with their counts; '' stands for a missing cell.
+    known_later : dict of str to array of length n
+        Columns that become known only later, as far as the file has them: float64 ndarrays, or pyarrow dictionary
+        arrays of names. They are held against the features, and kept nowhere.
     audit : dict of str to array of length n
         Columns that are kept for audits and costs, and are no features: texts, and float64.
     """
@@ -59,6 +62,7 @@ class Derived:
     horizon: Array | None = None
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    known_later: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -87,6 +91,11 @@ class DerivedFile:
     def interim(self) -> dict[str, list[Any]]:
         """The interim columns, each as its stretches."""
         return _stretches([part.interim for part in self.parts])
+
+    @property
+    def known_later(self) -> dict[str, list[Any]]:
+        """The columns that become known only later, each as its stretches."""
+        return _stretches([part.known_later for part in self.parts])
 
     @property
     def audit(self) -> dict[str, list[Any]]:
@@ -135,6 +144,8 @@ class Dataset:
         What tells the rows of a raw file apart.
     declared : Declared
         What is learnt in the folds, and the month at which outcomes were looked up.
+    known_later : tuple of RawColumn
+        Columns that become known only later: read where a file has them, held against the features, never one of them.
     raw : str or None
         The name under which the raw file lies, where the catalogue does not say it.
     dialect : Dialect
@@ -154,6 +165,7 @@ class Dataset:
     sample: Callable[[int, int], Iterator[Mapping[str, Any]]]
     key: RawColumn | None = None
     declared: Declared = field(default_factory=Declared)
+    known_later: tuple[RawColumn, ...] = ()
     raw: str | None = None
     dialect: Dialect = field(default_factory=Dialect)
     digest: str | None = None
@@ -207,7 +219,7 @@ def as_categories(codes: Array) -> Categories:
     known = ~np.isnan(codes)
     values = np.unique(codes[known])
     places = np.where(known, np.searchsorted(values, np.where(known, codes, 0)), -1)
-    return Categories(places.astype(np.int64), tuple(f"{value:g}" for value in values))
+    return Categories(places.astype(np.int32), tuple(f"{value:g}" for value in values))
 
 
 def float32(values: Any) -> Array:

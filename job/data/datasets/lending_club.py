@@ -21,7 +21,7 @@ from array_api_compat import array_namespace
 
 from job.arrays import to_host
 from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
-from job.data.raw.cells import Categories, categories, mapped, months, numbers
+from job.data.raw.cells import Categories, categories, mapped, months, numbers, numbers_if_any
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
@@ -40,6 +40,7 @@ LEVELS: dict[str, tuple[str, ...]] = {
         "medical", "moving", "other", "renewable_energy", "small_business", "vacation", "wedding",
     ),
 }  # fmt: skip
+RATE = RawColumn("int_rate", number=True)
 FINISHED = {"Fully Paid": 0, "Charged Off": 1}
 UNFINISHED = ("Current", "Issued", "In Grace Period", "Late (16-30 days)", "Late (31-120 days)", "Default")
 # Two blanks in Lending Club's own files, one in Kaggle's.
@@ -115,7 +116,14 @@ def derive(raw: RawTable, put: Put) -> Derived:
     found = categories(raw, "loan_status")
     dropped = {f"loan_status {name}": count for name, count in found.counts().items() if name and STATUSES[name] == 2}
     interim = {"issue_d": issued, "earliest_cr_line": earliest, **values, **named, "target": target}
-    return Derived(interim, features, target, time=issued, dropped=dropped, unknown=unknown)
+    return Derived(
+        interim, features, target, time=issued, dropped=dropped, unknown=unknown, known_later=lenders_rate(raw, rows)
+    )
+
+
+def lenders_rate(raw: RawTable, rows: Array) -> dict[str, Array]:
+    """Return the rate of some loans, where the file has it: set by the lender, who knew more than was asked for."""
+    return {RATE.name: numbers_if_any(raw, RATE.name)[rows]} if raw.has(RATE.name) else {}
 
 
 def loan_dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
@@ -287,4 +295,5 @@ LENDING_CLUB = Dataset(
     derive,
     sample,
     RawColumn("id"),
+    known_later=(RATE,),
 )

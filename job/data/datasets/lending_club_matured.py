@@ -25,6 +25,7 @@ from job.data.datasets.lending_club import (
     NUMBERS,
     STATUSES,
     employment_years,
+    lenders_rate,
     loan_dates,
 )
 from job.data.declared import Declared, Steps
@@ -88,6 +89,7 @@ def derive(raw: RawTable, put: Put) -> Derived:
         horizon=term[rows],
         dropped=dropped,
         unknown=unknown,
+        known_later=lenders_rate(raw, rows),
     )
 
 

@@ -30,7 +30,7 @@ from job.data.declarations.declaration import (
     Target,
 )
 from job.data.declared import Declared, Steps
-from job.data.raw.cells import Categories, categories, months, numbers
+from job.data.raw.cells import Categories, categories, months, numbers, numbers_if_any
 from job.data.raw.dates import why_no_date
 from job.data.raw.header import RawColumn
 from job.data.raw.missing import is_missing
@@ -54,11 +54,12 @@ def own_dataset(declaration: Declaration) -> Dataset:
         partial(sample, declaration),
         None if key is None else RawColumn(key),
         Declared(_steps(declaration), declaration.as_of),
-        declaration.raw,
-        declaration.file.dialect,
-        declaration.digest,
-        json.dumps(audited, sort_keys=True) if audited else None,
-        declaration.source or "the file that it was declared from",
+        raw=declaration.raw,
+        dialect=declaration.file.dialect,
+        digest=declaration.digest,
+        audited=json.dumps(audited, sort_keys=True) if audited else None,
+        source=declaration.source or "the file that it was declared from",
+        known_later=tuple(RawColumn(one, number=True) for one in declaration.known_later if one not in needed),
     )
 
 
@@ -103,7 +104,18 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
     group = None if declaration.group is None else _group(raw, declaration.group)
     labels = {"group": group, "time": time, "horizon": horizon, "target": state}
     interim |= {name: column for name, column in labels.items() if column is not None}
-    return Derived(interim, features, state, group, time, horizon, dropped, unknown, _audit(declaration, raw))
+    return Derived(
+        interim,
+        features,
+        state,
+        group,
+        time,
+        horizon,
+        dropped,
+        unknown,
+        audit=_audit(declaration, raw),
+        known_later=_known_later(declaration, raw),
+    )
 
 
 def _state(target: Target, raw: RawTable) -> Array:
@@ -272,6 +284,12 @@ def _audit(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
     found = {one.name: _protected(raw, one) for one in declaration.protected if one.use == "audit"}
     costs = declaration.costs.columns if declaration.costs is not None else ()
     return found | {column: numbers(raw, column) for column in costs}
+
+
+def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Array]:
+    """Return the numbers that become known only later, as far as the file has them."""
+    there = [column for column in declaration.known_later if column in raw.cells.numbers]
+    return {column: numbers_if_any(raw, column) for column in there}
 
 
 def _protected(raw: RawTable, one: Protected) -> Any:

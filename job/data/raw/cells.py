@@ -84,6 +84,23 @@ def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) 
     return values
 
 
+def numbers_if_any(raw: RawTable, column: str) -> Array:
+    """Return a column as :func:`numbers` does, but with cells that are no such numbers as missing."""
+    return np.concatenate(
+        [
+            piece if isinstance(piece, np.ndarray) else _passing_over_others(piece, raw.dialect)
+            for piece in raw.numbers(column)
+        ]
+    )
+
+
+def _passing_over_others(cells: Any, dialect: Dialect) -> Array:
+    known = _with_points(pc.replace_substring_regex(cells, _PERCENT, ""), dialect)
+    plain = pc.if_else(pc.match_substring_regex(known, f"^({_NUMBER.pattern})$"), known, pa.nulls(1, pa.string())[0])
+    values: Array = to_numpy(pc.cast(pc.utf8_ltrim(plain, "+"), pa.float64()))
+    return np.where(np.abs(values) <= LARGEST_NUMBER, values, np.nan)
+
+
 @dataclass(frozen=True)
 class Categories:
     """A column of names: `codes` (int32, −1 for missing) into `values`."""

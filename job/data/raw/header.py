@@ -66,7 +66,7 @@ class Header:
     width : int
         How many columns there are.
     positions : dict of str to int
-        Of the needed columns, by the dataset's names.
+        Of the needed columns, and of the optional ones that are there, by the dataset's names.
     between : Between
         What may stand between the rows.
     key : int or None
@@ -106,6 +106,7 @@ def find_header(
     columns: Sequence[RawColumn],
     where: str,
     key: RawColumn | None = None,
+    optional: Sequence[RawColumn] = (),
     dialect: Dialect | None = None,
 ) -> Header:
     """Find the header in the first bytes of a file; a title line or two may stand before it.
@@ -122,6 +123,8 @@ def find_header(
         The file, for messages.
     key : RawColumn or None
         The column that tells the rows apart; a file may lack it.
+    optional : sequence of RawColumn
+        More columns that a file may lack.
     dialect : Dialect, optional
         How the file is written; where that names the columns, the file has no header.
 
@@ -133,7 +136,7 @@ def find_header(
     check_is_text(where, head)
     dialect = dialect or Dialect()
     if dialect.columns:
-        return _declared_header(head, columns, key, dialect)
+        return _declared_header(head, (*columns, *optional), key, dialect)
     records: list[HeadRecord] = []
     try:
         for record in records_of(head, dialect.separator):
@@ -147,6 +150,7 @@ def find_header(
         raise _bad_header(where, records, columns, dialect.separator)
     header, before = records[-1], records[:-1]
     places = {name: found[0] for name, found in header.matches(columns).items()}
+    places |= {name: found[0] for name, found in _positions(header.cells, optional).items() if len(found) == 1}
     for other in before:
         if other.is_header(columns) and other.matches(columns) != header.matches(columns):
             raise RawFileInvalid(
@@ -173,7 +177,7 @@ def find_header(
 def _declared_header(head: bytes, columns: Sequence[RawColumn], key: RawColumn | None, dialect: Dialect) -> Header:
     """Return the header of a file that has none, from the columns' names that are declared."""
     places = {name: i for i, name in enumerate(dialect.columns)}
-    needed = {column.name: places[column.name] for column in columns}
+    needed = {column.name: places[column.name] for column in columns if column.name in places}
     between = Between(dialect.columns, needed, frozenset(), ())
     identity = None if key is None else places.get(key.name)
     return Header(_mark(head), 0, 0, len(dialect.columns), needed, between, identity)

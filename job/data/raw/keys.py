@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,13 +43,15 @@ class Repeats:
     without_key: int
 
 
-def without_repeats(raw: RawFile, name: str | None) -> Repeats:
+def without_repeats(raw: RawFile, name: str | None, beside: Collection[str] = ()) -> Repeats:
     """Leave out the rows of a file that repeat an earlier one.
 
     Parameters
     ----------
     name : str or None
         The key's column, for messages; None where the dataset has none.
+    beside : collection of str
+        Columns that features and target do not follow from: rows that differ in nothing else are the same.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def without_repeats(raw: RawFile, name: str | None) -> Repeats:
         return Repeats(raw.parts, rows, 0, missing)
     del ordered
     earlier, later = _pairs(keys)
-    _check_equal(raw.parts, name, earlier, later)
+    _check_equal(raw.parts, name, earlier, later, beside)
     dropped = np.zeros(keys.size, bool)
     dropped[later] = True
     parts, start = [], 0
@@ -119,14 +121,14 @@ def _pairs(keys: Array) -> tuple[Array, Array]:
     return order[first[same]], order[same]
 
 
-def _check_equal(parts: Sequence[RawTable], name: str, earlier: Array, later: Array) -> None:
-    """Compare the needed cells of pairs of rows."""
+def _check_equal(parts: Sequence[RawTable], name: str, earlier: Array, later: Array, beside: Collection[str]) -> None:
+    """Compare the needed cells of pairs of rows, but for the columns `beside`."""
     unlike: dict[str, Array] = {}
-    for column in parts[0].cells.numbers:
+    for column in (name for name in parts[0].cells.numbers if name not in beside):
         values = np.concatenate([numbers(part, column) for part in parts])
         one, other = values[earlier], values[later]
         unlike[column] = (one != other) & ~(np.isnan(one) & np.isnan(other))
-    for column in parts[0].cells.texts:
+    for column in (name for name in parts[0].cells.texts if name not in beside):
         codes = _codes(parts, column)
         unlike[column] = codes[earlier] != codes[later]
     any_unlike = np.logical_or.reduce(list(unlike.values()))

@@ -49,6 +49,10 @@ class RawTable:
         """How many rows there are."""
         return self.cells.rows
 
+    def has(self, column: str) -> bool:
+        """Tell whether an optional column is there."""
+        return column in self.cells.numbers or column in self.cells.texts
+
     @property
     def dialect(self) -> Dialect:
         """How the file is written."""
@@ -119,6 +123,7 @@ def read_raw(
     key: str,
     columns: Sequence[RawColumn],
     identity: RawColumn | None = None,
+    optional: Sequence[RawColumn] = (),
     dialect: Dialect | None = None,
 ) -> RawFile:
     """Read the needed columns of a raw file.
@@ -132,6 +137,8 @@ def read_raw(
         Those that are needed.
     identity : RawColumn or None
         The one that tells rows apart, which a file may lack.
+    optional : sequence of RawColumn
+        More columns that a file may lack; :meth:`RawTable.has` tells.
     dialect : Dialect, optional
         How the file is written; the standard is with commas, in UTF-8.
 
@@ -142,9 +149,9 @@ def read_raw(
     """
     source = Source(store, key, dialect=dialect or Dialect())
     try:
-        file = _read(source, columns, identity, parse_side_by_side)
+        file = _read(source, columns, identity, optional, parse_side_by_side)
     except Odd:
-        file = _read(source, columns, identity, parse_in_order)
+        file = _read(source, columns, identity, optional, parse_in_order)
     if not file.parts:
         raise RawFileInvalid(f"{source.where} has a header and no rows", "Put the whole file there.")
     return file
@@ -154,14 +161,15 @@ def _read(
     source: Source,
     columns: Sequence[RawColumn],
     identity: RawColumn | None,
+    optional: Sequence[RawColumn],
     parse: Callable[[BinaryIO, Layout], list[Cells]],
 ) -> RawFile:
     """Read a file once, from its first byte to its last."""
     with digest_aside() as digest, source.errors(), source.open(digest.update) as file:
         head = _read_up_to(file, HEAD_BYTES)
-        header = find_header(head, columns, source.where, identity, source.dialect)
+        header = find_header(head, columns, source.where, identity, optional, source.dialect)
         source = source.with_header(header)
-        numbers = {column.name for column in columns if column.number}
+        numbers = {column.name for column in (*columns, *optional) if column.number}
         places = header.positions.items()
         layout = Layout(
             header.width,

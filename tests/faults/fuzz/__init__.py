@@ -32,7 +32,7 @@ from job.planning.spec import parse_spec
 from job.running.workers import Outcome
 from job.store import Store, failure_key
 from job.training.search import Fit
-from job.training.unit import run_unit
+from job.training.together import run_unit
 
 SPEC = """
 datasets = ["taiwan_credit"]

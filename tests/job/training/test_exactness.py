@@ -14,7 +14,8 @@ from job.training.preparation import FoldCache
 from job.training.splits import Inapplicable
 from job.training.techniques import TECHNIQUES, Technique
 from job.training.threshold import tune_threshold
-from job.training.unit import Protocol, Unit, UnitResult, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit, UnitResult
 from tests.reference import Reference, reference
 
 GRIDS: dict[ModelName, dict[str, list[Any]]] = {

@@ -14,7 +14,8 @@ from lightgbm import LGBMClassifier
 from job.planning.grids import read_grid
 from job.training.candidates import CEILINGS, MODELS, NESTED, ModelName, count_candidates
 from job.training.techniques import Technique
-from job.training.unit import Protocol, Unit, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit
 from tests.job.training.test_exactness import assert_identical
 from tests.job.training.test_sharing import rows
 from tests.reference import reference

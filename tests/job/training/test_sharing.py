@@ -22,7 +22,8 @@ from job.training.preparation import FoldCache, prepare
 from job.training.search import Fit, Place
 from job.training.splits import Inapplicable, split
 from job.training.techniques import Sampler, Technique
-from job.training.unit import Protocol, Unit, UnitResult, run_unit, run_units
+from job.training.together import run_unit, run_units
+from job.training.unit import Protocol, Unit, UnitResult
 from tests.job.training.test_exactness import assert_identical
 from tests.reference import reference
 

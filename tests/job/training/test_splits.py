@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from job.training.blocks import ByGroup, ByRow, ByTime, Calendar, split_by_group, split_by_time
 from job.training.layout import Layout, dense, divide
 from job.training.splits import Inapplicable
-from job.training.unit import Protocol, Unit, run_unit
+from job.training.together import run_unit
+from job.training.unit import Protocol, Unit
 
 JANUARY_2010 = 40 * 12
 

@@ -13,7 +13,8 @@ from job.training.preparation import prepare
 from job.training.splits import Fold
 from job.training.steps import ColumnSteps, by_position
 from job.training.techniques import TECHNIQUES
-from job.training.unit import Protocol, Unit, run_units
+from job.training.together import run_units
+from job.training.unit import Protocol, Unit
 from tests.job.training.test_exactness import GRIDS, assert_identical
 from tests.reference import DeclaredSteps, reference
 

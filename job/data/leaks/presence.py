@@ -1,0 +1,70 @@
+"""Columns that are filled for one class only, and columns that tell each row apart."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from job.data.leaks.columns import Column, as_codes, is_missing, with_rows
+from job.metrics import Array
+
+CHANCE = 1e-6  # that a column is filled for one class only, if that had nothing to do with the class
+LEAST_KEYS = 100  # so many rows have no whole numbers by chance that all differ and lie close together
+SPREAD = 10
+
+
+def filled_for_one_class(column: Column, target: Array) -> tuple[str, int, int] | None:
+    """Tell a column whose filled cells, or whose missing ones, all belong to one class, where that is no chance.
+
+    The chance is that of drawing so many rows of one class without replacement.
+
+    Returns
+    -------
+    (``filled`` or ``missing``, the class, the number of cells), or None
+    """
+    missing = np.concatenate([is_missing(piece) for piece in column])
+    if not missing.any() or missing.all():
+        return None
+    sizes = np.bincount(target, minlength=2)
+    of_missing = np.bincount(target[missing], minlength=2)
+    for what, counts in (("filled", sizes - of_missing), ("missing", of_missing)):
+        for value in (0, 1):
+            count = int(counts[value])
+            if counts[1 - value] == 0 and _log_chance(count, int(sizes[value]), target.size) < math.log(CHANCE):
+                return what, value, count
+    return None
+
+
+def _log_chance(drawn: int, of_class: int, rows: int) -> float:
+    """Return the logarithm of the chance that rows drawn without replacement are all of one class."""
+
+    def ways(of: int) -> float:
+        return math.lgamma(of + 1) - math.lgamma(of - drawn + 1)
+
+    return ways(of_class) - ways(rows)
+
+
+def is_key(column: Column) -> bool:
+    """Tell whether every row has a value of its own, as keys have.
+
+    Names that all differ are keys. So are whole numbers that all differ and lie close together, or follow the order of
+    the rows; amounts that happen to differ do neither.
+    """
+    column = with_rows(column)
+    rows = sum(len(piece) for piece in column)
+    if rows < LEAST_KEYS or any(is_missing(piece).any() for piece in column):
+        return False
+    if not isinstance(column[0], np.ndarray):
+        few = column[0][: min(len(column[0]), LEAST_KEYS)]
+        return len(few.unique()) == len(few) and np.unique(np.concatenate(as_codes(column))).size == rows
+    few = column[0][:LEAST_KEYS]
+    if few.dtype.kind not in "iuf" or (few != np.floor(few)).any() or np.unique(few).size < few.size:
+        return False
+    values = np.concatenate(column).astype(np.float64)
+    if (values != np.floor(values)).any():
+        return False
+    steps = np.diff(values)
+    if (steps > 0).all() or (steps < 0).all():
+        return True
+    return bool(np.ptp(values) < SPREAD * rows and np.unique(values).size == rows)
