@@ -42,11 +42,7 @@ def numbers(raw: RawTable, column: str) -> Array:
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     """Convert cells that are not all plain; `first` is the row of the first of them."""
-    missing = pc.is_in(cells, to_strings([*MISSING, *raw.dialect.missing]))
-    known = pc.if_else(missing, pa.nulls(1, pa.string())[0], cells)
-    if pc.any(pc.ends_with(known, "%")).as_py():
-        known = pc.replace_substring_regex(known, _PERCENT, "")
-    known = _with_points(known, raw.dialect)
+    missing, known = without_marks(cells, raw.dialect)
     try:
         values: Array = to_numpy(pc.cast(known, pa.float64()))
     except pa.ArrowInvalid:
@@ -59,6 +55,20 @@ def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
         remedy = "Correct the cell, or empty it where it stands for a missing value."
         raw.refuse(first + at, column, cells[at].as_py(), problem, remedy)
     return values
+
+
+def without_marks(cells: Any, dialect: Dialect) -> tuple[Any, Any]:
+    """Return which cells are missing, and the others without percent signs and marks of thousands, with points.
+
+    Parameters
+    ----------
+    cells : pyarrow string array
+    """
+    missing = pc.is_in(cells, to_strings([*MISSING, *dialect.missing]))
+    known = pc.if_else(missing, pa.nulls(1, pa.string())[0], cells)
+    if pc.any(pc.ends_with(known, "%")).as_py():
+        known = pc.replace_substring_regex(known, _PERCENT, "")
+    return missing, _with_points(known, dialect)
 
 
 def _with_points(cells: Any, dialect: Dialect) -> Any:

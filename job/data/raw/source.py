@@ -54,15 +54,13 @@ class Source:
             compressed = stored.read(2) == b"\x1f\x8b"
             stored.seek(0)
             file = cast("BinaryIO", _Told(stored, told))
-            if compressed:
-                with gzip.open(file) as plain:
-                    yield self._as_utf8(cast("BinaryIO", plain))
-            else:
-                yield self._as_utf8(file)
+            yield self.plain(file, compressed=compressed)
             while file.read(1 << 20):
                 pass
 
-    def _as_utf8(self, file: BinaryIO) -> BinaryIO:
+    def plain(self, stored: BinaryIO, *, compressed: bool) -> BinaryIO:
+        """Return what is stored as it is read: decompressed, as UTF-8."""
+        file = cast("BinaryIO", gzip.open(stored)) if compressed else stored  # noqa: SIM115 - `stored` is closed by whoever opened it
         encoding = self.dialect.encoding
         return file if encoding == "utf-8" else cast("BinaryIO", Utf8(file, encoding))
 
