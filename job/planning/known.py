@@ -31,12 +31,13 @@ def settled(store: Store, spec: Spec, only: tuple[str, ...] = ()) -> Spec:
     Raises
     ------
     DatasetNotFound
-        Where a dataset of the spec is neither one that ldp has nor declared in the store.
+        Where one of them is neither one that ldp has nor declared in the store.
     DeclarationInvalid
     SpecInvalid
         Where a dataset cannot be split as the spec says.
     """
-    more = {name for name in only if name not in spec.datasets and _is_declared(store, name)}
+    more = {name for name in only if name not in spec.datasets and is_own_name(name)}
+    check_known(store, sorted(more))
     if more:
         spec = replace(spec, datasets=tuple(name for name in only if name in spec.datasets or name in more))
     check_known(store, spec.datasets)
@@ -64,10 +65,6 @@ def check_current(store: Store, name: str, digest: str | None) -> None:
             f"the processed data of {name} were made by another declaration than {store.where(declaration_key(name))}",
             f"Run `ldp data process {name}`.",
         )
-
-
-def _is_declared(store: Store, name: str) -> bool:
-    return is_own_name(name) and store.info(declaration_key(name)) is not None
 
 
 def _split(spec: Spec, name: str, declaration: Declaration) -> Split:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from job.catalogue import entry_of, is_own_name
+from job.catalogue import entry_of
 from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.planning.costs import ItemCost, distinct_fits, item_costs
@@ -92,10 +92,7 @@ def choose_datasets(spec: Spec, only: tuple[str, ...]) -> tuple[str, ...]:
                 ours = ", ".join(spec.datasets)
                 remedy = f"Ask for a spec that has it, such as --spec {entry.spec}, or for one of {ours}."
             else:
-                own = (
-                    f" To declare one of your own: `ldp data init FILE.csv --name {name}`." if is_own_name(name) else ""
-                )
-                remedy = f"{did_you_mean(name, spec.datasets)}{own}"
+                remedy = did_you_mean(name, spec.datasets)
             raise UsageError(f"the spec {spec.name} has no dataset {shown(name)}", remedy)
     return tuple(name for name in spec.datasets if not only or name in only)
 

@@ -50,7 +50,7 @@ def guess_encoding(head: bytes) -> str:
     """Return the encoding of a file's first bytes: UTF-16 and UTF-8 show themselves, the rest is taken for Windows'."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
-    if head[1:200:2].count(0) > len(head[1:200:2]) // 2:
+    if any(len(part) > 1 and part.count(0) > len(part) // 2 for part in (head[0:200:2], head[1:200:2])):
         return "utf-16"
     try:
         head.decode("utf-8")

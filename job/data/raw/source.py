@@ -195,7 +195,8 @@ class Utf8(io.BufferedIOBase):
 
     def __init__(self, file: BinaryIO, encoding: str = "utf-8") -> None:
         self._file = file
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+        self._encoding = encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
         self._rest = b""
 
     def readable(self) -> bool:
@@ -207,6 +208,8 @@ class Utf8(io.BufferedIOBase):
         size = 1 << 20 if size is None or size < 0 else size
         while not self._rest:
             data = self._file.read(max(size, 1 << 10))
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder(_exact(self._encoding, data))(errors="replace")
             text = self._decoder.decode(data, final=not data)
             self._rest = text.encode("utf-8", "replace")  # half a pair of UTF-16 is a text that UTF-8 has no bytes for
             if not data:
@@ -215,6 +218,13 @@ class Utf8(io.BufferedIOBase):
         return found
 
     read1 = read
+
+
+def _exact(encoding: str, begin: bytes) -> str:
+    """Return an encoding with the order of its bytes, where the file begins without a mark that says it."""
+    if encoding != "utf-16" or begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return encoding
+    return "utf-16-be" if begin[:1] == b"\0" else "utf-16-le"
 
 
 def as_utf8(data: bytes) -> bytes:

@@ -43,7 +43,7 @@ def german(path: Path, rows: int = 1000, seed: int = 1) -> None:
 
 
 def export(path: Path, rows: int = 3000, seed: int = 1, encoding: str = "utf-8") -> None:
-    """Write a bank's export: semicolons, decimal commas, thousands' points, days first, customers with several loans."""
+    """Write a bank's export: semicolons, decimal commas, thousands' points, days first, several loans to a customer."""
     rng = np.random.default_rng(seed)
     customer = rng.integers(0, rows // 3, rows)
     risk = rng.normal(0, 1, rows // 3)[customer] + rng.normal(0, 0.5, rows)
@@ -71,7 +71,8 @@ def wide(path: Path, rows: int = 1500, columns: int = 300, seed: int = 1) -> Non
     rng = np.random.default_rng(seed)
     risk = rng.normal(0, 1, rows)
     bad = risk + rng.normal(0, 1, rows) > 1.2
-    table = {f"x{i:03d}": np.round(rng.normal(0, 1, rows) + (0.5 * risk if i < 10 else 0), 5) for i in range(columns - 6)}
+    tells = [0.5 * (i < 10) for i in range(columns - 6)]
+    table = {f"x{i:03d}": np.round(rng.normal(0, 1, rows) + tell * risk, 5) for i, tell in enumerate(tells)}
     text = {name: values.astype(str).tolist() for name, values in table.items()}
     text["x005"] = ["-999" if i % 20 == 3 else one for i, one in enumerate(text["x005"])]
     text["recovered"] = [f"{100 + i % 37}.5" if one else "" for i, one in enumerate(bad)]
