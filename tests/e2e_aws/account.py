@@ -95,3 +95,10 @@ def runner(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], 
 def states(ldp: Ldp, *arguments: str) -> dict[str, tuple[str, str]]:
     """Return state and words of each job."""
     return {row["name"]: (row["state"], row["words"]) for row in ldp("cloud", "status", *arguments, "--json")["jobs"]}
+
+
+def compared(ldp: Ldp, execution: str) -> list[dict[str, Any]]:
+    """Return the comparison of an execution without its id: the same for all that ran the same."""
+    rows = ldp("analyze", "summary", execution, "--json")
+    assert {row.pop("execution") for row in rows} == {execution}
+    return list(rows)

@@ -15,7 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from job.cloud.permissions import ACTIONS
-from tests.e2e_aws.account import STACK, Account, Ldp, states
+from tests.e2e_aws.account import STACK, Account, Ldp, compared, states
 from tests.e2e_aws.emulator import enforcing_iam
 from tests.specs import TINY_UNITS
 from tests.stacks.fakes import put_image
@@ -81,7 +81,7 @@ def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_lo
 
     ldp("data", "process", DATASET)
     ldp("experiment", "run", "--spec", "tiny.toml", "--execution-id", "local")
-    assert ldp("analyze", "summary", execution, "--json") == ldp("analyze", "summary", "local", "--json")
+    assert compared(ldp, execution) == compared(ldp, "local")
 
     sharded = ldp("cloud", "submit", DATASET, "--spec", "tiny.toml", "--skip-data", "--shards", "4", "--json")
     assert [one["shards"] for one in sharded["jobs"]] == [4]
@@ -97,7 +97,7 @@ def test_a_submission_runs_is_interrupted_and_is_pulled_with_the_results_of_a_lo
     assert {state for state, _ in rows.values()} == {"SUCCEEDED"}
     assert ldp("cloud", "cost", sharded["execution"], "--json")["predicted_usd"] == sharded["estimated_usd"]
     ldp("cloud", "pull", sharded["execution"])
-    assert ldp("analyze", "summary", sharded["execution"], "--json") == ldp("analyze", "summary", "local", "--json")
+    assert compared(ldp, sharded["execution"]) == compared(ldp, "local")
 
 
 def _said(ldp: Ldp, *arguments: str) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.containers.conftest import Engine, built, find_engine, shared_by
-from tests.e2e_aws.account import Account, Ldp, deployed, states
+from tests.e2e_aws.account import Account, Ldp, compared, deployed, states
 
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
@@ -78,6 +78,6 @@ def test_the_real_file_goes_up_is_trained_on_in_interrupted_jobs_and_comes_back_
     assert (pulled["damaged"], pulled["refused"]) == ([], [])
     ldp("data", "process", DATASET)
     ldp("experiment", "run", "--spec", "quick", "--only-dataset", DATASET, "--execution-id", "local")
-    table = ldp("analyze", "summary", execution, "--json")
+    table = compared(ldp, execution)
     assert len([one for one in table if one["model"] != "reference"]) == row["total"] == 15
-    assert table == ldp("analyze", "summary", "local", "--json")
+    assert table == compared(ldp, "local")
