@@ -1,4 +1,4 @@
-"""Jobs: what runs. One data and one training definition per dataset, their roles and their log group."""
+"""Jobs: what runs. A data and a training definition for each dataset, and for all declared ones, roles, a log group."""
 
 from __future__ import annotations
 
@@ -22,6 +22,9 @@ from stacks.storage import removal_policy
 READ_PREFIXES = ("data/*", "executions/*", "reports/*", "specs/*")
 WRITE_PREFIXES = ("data/attempts/*", "data/interim/*", "data/processed/*", "executions/*", "reports/*")
 DELETE_PREFIXES = ("executions/*/progress/*", "executions/*/failures/*")
+# Of datasets that users declare: which one is a parameter of each job, and what ldp submits says the whole command.
+DECLARED = "declared"
+DATASET_PARAMETER = "Ref::dataset"
 
 
 def _spec_options(dataset: str) -> list[str]:
@@ -44,6 +47,8 @@ class Jobs(Construct):
         The mode: commands, GPU request, environment.
     data_demand : Demand
         What a data job reserves.
+    own_demand : Demand
+        What the training job of a declared dataset reserves.
     training_demands : mapping of str to Demand
         What the training job of each dataset reserves.
     bucket : aws_cdk.aws_s3.IBucket
@@ -67,6 +72,8 @@ class Jobs(Construct):
         Job definitions, keyed by dataset.
     data_names, training_names : dict
         Their names.
+    own_data, own_training : aws_cdk.aws_batch.EcsJobDefinition
+        Those of every dataset that a user declares.
     log_group : aws_cdk.aws_logs.LogGroup
         Where all of them write.
     execution_role, job_role : aws_cdk.aws_iam.Role
@@ -82,6 +89,7 @@ class Jobs(Construct):
         datasets: tuple[str, ...],
         profile: Profile,
         data_demand: Demand,
+        own_demand: Demand,
         training_demands: Mapping[str, Demand],
         bucket: s3.IBucket,
         repository: ecr.IRepository,
@@ -115,6 +123,8 @@ class Jobs(Construct):
         image = ecs.ContainerImage.from_ecr_repository(repository, image_tag)
         self.data_names = {d: f"{name_prefix}-data-{d.replace('_', '-')}" for d in datasets}
         self.training_names = {d: f"{name_prefix}-{d.replace('_', '-')}" for d in datasets}
+        # A data job keeps nothing that another attempt could go on from.
+        bounded = {"LDP_MAX_SECONDS": str(seconds_to_work(timeout_s))}
         self.data = {
             dataset: self._definition(
                 f"Data-{dataset}",
@@ -136,11 +146,29 @@ class Jobs(Construct):
                 demand=training_demands[dataset],
                 command=["experiment", "run", *profile.flags, "--only-dataset", dataset, *_spec_options(dataset)],
                 stream_prefix=dataset,
-                # A data job keeps nothing that another attempt could go on from.
-                variables={"LDP_MAX_SECONDS": str(seconds_to_work(timeout_s))},
+                variables=bounded,
             )
             for dataset in datasets
         }
+        self.own_data = self._definition(
+            "Data-own",
+            name=f"{name_prefix}-data-own",
+            dataset=DECLARED,
+            image=image,
+            demand=data_demand,
+            command=["data", "process", "--force", *profile.flags, DATASET_PARAMETER],
+            stream_prefix=f"data-{DECLARED}",
+        )
+        self.own_training = self._definition(
+            "Training-own",
+            name=f"{name_prefix}-own",
+            dataset=DECLARED,
+            image=image,
+            demand=own_demand,
+            command=["experiment", "run", *profile.flags, "--only-dataset", DATASET_PARAMETER],
+            stream_prefix=DECLARED,
+            variables=bounded,
+        )
 
     def _make_job_role(self) -> iam.Role:
         stack = cdk.Stack.of(self)

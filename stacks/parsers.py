@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from job.catalogue import DATASET_IDS, OWN_NAME_RULE, is_own_name
 from job.machines import MACHINES, parse_machine
 from stacks.errors import Problem, did_you_mean, nearest
 
@@ -20,7 +21,6 @@ MAX_JOB_HOURS = 120
 _DIRECTIONS = "north|south|east|west|central|northeast|northwest|southeast|southwest"
 _REGION = re.compile(rf"(af|ap|ca|eu|il|me|mx|sa|us)-({_DIRECTIONS})-[1-9]")
 _PROJECT = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
-_DATASET = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _EMAIL = re.compile(r"[^@\s,;<>\"]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _VPC = re.compile(r"vpc-[0-9a-f]{8,17}")
@@ -113,7 +113,12 @@ def _instance_type(gpu: bool) -> Parser:
 
 def dataset_name(name: str, value: Any) -> str:
     """Read a dataset's name, which names of job definitions are made from."""
-    text: str = _text(_DATASET, "a dataset's name such as taiwan_credit", 60)(name, value)
+    text = value if isinstance(value, str) else ""
+    if text not in DATASET_IDS and not is_own_name(text):
+        raise Problem(
+            f"{name}: {_shown(value)} is not a dataset's name such as taiwan_credit",
+            f"Name datasets that ldp has, or declared ones: {OWN_NAME_RULE}.",
+        )
     taken = [word for word in ("data", *ENVIRONMENTS) if text.startswith(f"{word}_")]
     if taken:
         raise Problem(

@@ -91,6 +91,8 @@ def training_demand(settings: PlatformSettings, dataset: str | None = None) -> D
 def demands(settings: PlatformSettings) -> tuple[Demand, ...]:
     """Return the different demands of the platform's jobs: data first."""
     training = [training_demand(settings, dataset) for dataset in settings.datasets]
+    # Declared datasets have a training job too, whichever others there are.
+    training.append(training_demand(settings))
     return tuple(dict.fromkeys((data_demand(settings), *sorted(training, key=lambda one: one.dataset or ""))))
 
 

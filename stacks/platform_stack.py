@@ -112,6 +112,7 @@ class PlatformStack(cdk.Stack):
             datasets=settings.datasets,
             profile=settings.profile,
             data_demand=data_demand(settings),
+            own_demand=training_demand(settings),
             training_demands={dataset: training_demand(settings, dataset) for dataset in settings.datasets},
             bucket=self.storage.bucket,
             repository=self.storage.repository,
@@ -150,11 +151,11 @@ class PlatformStack(cdk.Stack):
         self._outputs(settings, image_tag)
 
     def _outputs(self, settings: PlatformSettings, image_tag: str) -> None:
+        def arn(definition: batch.EcsJobDefinition) -> str:
+            return cast("batch.CfnJobDefinition", definition.node.default_child).attr_job_definition_arn
+
         def arns(definitions: dict[str, batch.EcsJobDefinition]) -> dict[str, str]:
-            return {
-                dataset: cast("batch.CfnJobDefinition", definition.node.default_child).attr_job_definition_arn
-                for dataset, definition in definitions.items()
-            }
+            return {dataset: arn(definition) for dataset, definition in definitions.items()}
 
         outputs = {
             "EcrRepoUrl": ("Image repository, for docker push", self.storage.repository.repository_uri),
@@ -185,6 +186,8 @@ class PlatformStack(cdk.Stack):
                 "Data job definitions by dataset, with revision",
                 self.to_json_string(arns(self.jobs.data)),
             ),
+            "OwnJobDefinitionArn": ("Training job of any declared dataset", arn(self.jobs.own_training)),
+            "OwnDataJobDefinitionArn": ("Data job of any declared dataset", arn(self.jobs.own_data)),
             "UseGpu": ("Whether the GPU mode is active", settings.profile.use_gpu),
             "ImageTag": ("The image that job definitions name", image_tag),
             "LogGroupName": ("Where jobs write", self.jobs.log_group.log_group_name),

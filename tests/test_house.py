@@ -26,9 +26,9 @@ FLOORS: tuple[frozenset[str], ...] = (
 )
 # Within `job/data`, whose rooms have floors of their own.
 DATA_FLOORS: tuple[frozenset[str], ...] = (
-    frozenset({"processing"}),
+    frozenset({"processing", "drafting"}),
     frozenset({"leaks"}),
-    frozenset({"findings"}),
+    frozenset({"findings", "audit"}),
     frozenset({"datasets"}),
     frozenset({"declarations"}),
     frozenset({"raw", "processed"}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from job.analysis.gathered import BINNED_ROWS, gather
 from job.analysis.money import RATIOS, ProfitModel, expected_cost, expected_maximum_profit, net_benefit
 from job.analysis.prior import corrected, prior_shift
 from job.analysis.proportions import proportions
+from job.analysis.stakes import Declared, decisions_priced, profit_of, stakes
 from job.executions.results import StoredResult
 from job.metrics import METRIC_IDS, Array
 
@@ -29,6 +30,7 @@ def unit_figures(
     seed: int = 0,
     ratios: Sequence[float] = RATIOS,
     profit: ProfitModel | None = None,
+    declared: Mapping[str, Declared] | None = None,
 ) -> dict[str, Any]:
     """Return a unit's figures as plain JSON values.
 
@@ -43,7 +45,9 @@ def unit_figures(
     ratios : sequence of float
         c_FN/c_FP at which decisions are priced.
     profit : ProfitModel, optional
-        Verbraken's defaults without it.
+        What the dataset declares without it, and Verbraken's defaults where it declares nothing.
+    declared : mapping of str to Declared, optional
+        What costs each dataset declares.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def unit_figures(
         return found | {"why": "the test part lacks a class"}
     if not np.all((result.score >= 0) & (result.score <= 1)):
         return found | {"why": "scores that are no probabilities"}
-    target, score, decision = result.target.astype(np.int64), result.score, result.decision
+    target, score = result.target.astype(np.int64), result.score
     shift = prior_shift(record)
     beta = 1.0 if shift is None else shift.beta
     probability = score if beta == 1 else corrected(score, beta)
@@ -79,7 +83,7 @@ def unit_figures(
         found["calibration_corrected"] = calibration_of(target, probability, rate)
     return found | {
         "ranking": _ranking(target, score),
-        "money": _money(target, score, probability, decision, ratios, profit or ProfitModel()),
+        "money": _money(result, probability, ratios, profit, (declared or {}).get(unit.dataset)),
     }
 
 
@@ -150,18 +154,23 @@ def _ranking(target: Array, score: Array) -> dict[str, Any]:
 
 
 def _money(
-    target: Array,
-    score: Array,
+    result: StoredResult,
     probability: Array,
-    decision: Array,
     ratios: Sequence[float],
-    profit: ProfitModel,
+    profit: ProfitModel | None,
+    declared: Declared | None,
 ) -> dict[str, Any]:
-    value, refused = expected_maximum_profit(target, score, profit)
+    target, score, decision = result.target.astype(np.int64), result.score, result.decision
+    at_stake = None if declared is None else stakes(declared, result.row)
+    if profit is None:
+        value, refused, heading = profit_of(declared, target, score, result.row)
+    else:
+        value, refused, heading = *expected_maximum_profit(target, score, profit), profit.heading
     return {
         "expected_cost": [vars(expected_cost(target, probability, decision, ratio)) for ratio in ratios],
         "net_benefit": {f"{1 / (1 + r):.4f}": net_benefit(target, probability, 1 / (1 + r)) for r in ratios},
+        "declared": None if at_stake is None else decisions_priced(target, probability, decision, at_stake),
         "emp": value,
         "emp_refused": refused,
-        "emp_heading": profit.heading,
+        "emp_heading": heading,
     }

@@ -133,10 +133,7 @@ def expected_maximum_profit(target: Array, score: Array, profit: ProfitModel | N
     """
     profit = profit or ProfitModel()
     prior = float(np.mean(target))
-    f, t = hull(target, score)
-    # The loss, as a share of the loan, from which on it pays to refuse the next stretch of the hull.
-    with np.errstate(divide="ignore"):
-        turns = profit.return_on_investment * (1 - prior) * np.diff(f) / (prior * np.diff(t))
+    f, t, turns = _turns(target, score, profit.return_on_investment)
     edges = np.clip(np.r_[0.0, turns, np.inf], 0, 1)
     density = 1 - profit.nothing - profit.everything
     width = np.diff(edges)
@@ -148,3 +145,31 @@ def expected_maximum_profit(target: Array, score: Array, profit: ProfitModel | N
     value = density * float(earned.sum()) + profit.everything * float(whole[best])
     share = density * float(refused @ width) + profit.everything * float(refused[best])
     return value, share
+
+
+def profit_by_losses(target: Array, score: Array, losses: Array, earned: float) -> tuple[float, float]:
+    """Return the same where losses are known: the mean, over them, of the maximum profit at each.
+
+    Parameters
+    ----------
+    target : ndarray of shape (n,)
+        0 or 1, both present.
+    score : float64 ndarray of shape (n,)
+    losses : float64 ndarray of shape (m,)
+        What granting to a defaulter costs, each as likely as the others: one, where it is the same for all.
+    earned : float
+        What granting to a good borrower earns, in the same unit; above 0.
+    """
+    prior = float(np.mean(target))
+    f, t, turns = _turns(target, score, earned)
+    corner = np.searchsorted(turns, losses)  # where refusing more is worth nothing, fewer are refused
+    value = prior * losses * t[corner] - earned * (1 - prior) * f[corner]
+    return float(value.mean()), float((prior * t[corner] + (1 - prior) * f[corner]).mean())
+
+
+def _turns(target: Array, score: Array, earned: float) -> tuple[Array, Array, Array]:
+    """Return the corners of the hull, and the loss from which on it pays to refuse the stretch behind each."""
+    prior = float(np.mean(target))
+    f, t = hull(target, score)
+    with np.errstate(divide="ignore"):
+        return f, t, earned * (1 - prior) * np.diff(f) / (prior * np.diff(t))

@@ -10,7 +10,10 @@ import numpy as np
 from job.analysis.fairness import group_fairness
 from job.analysis.load import stored_results
 from job.analysis.stability import population_stability
+from job.catalogue import is_own_name
 from job.console import Console
+from job.data.audit import load_audit
+from job.data.declarations.stored import find_declaration
 from job.data.processed import ProcessedData, load_processed
 from job.errors import ProcessedDataInvalid, UsageError, did_you_mean, shown
 from job.executions.executions import Execution
@@ -63,25 +66,21 @@ def fairness(
     Parameters
     ----------
     column : str
-        A feature with at most 20 different values.
+        What is kept for audits (``[protected.NAME]`` of a declaration), or a feature; at most 20 different values.
 
     Raises
     ------
     UsageError
-        Where there is no such feature, or it has more values.
+        Where there is no such column, or it has more values.
     ProcessedDataNotFound, ProcessedDataInvalid
         Where the data are not there, or are not those of the execution.
     """
-    data = bound_data(store, execution, dataset)
-    if column not in data.feature_names:
-        raise UsageError(f"{dataset} has no feature {shown(column)}", did_you_mean(column, data.feature_names))
-    values = data.X[:, data.feature_names.index(column)]
-    names = np.where(np.isnan(values), "missing", np.array([f"{value:g}" for value in values]))
+    names = _groups(store, execution, dataset, column)
     count = np.unique(names).size
     if count > MOST_GROUPS:
         raise UsageError(
             f"{column} of {dataset} has {count:,} values; groups can be told apart by at most {MOST_GROUPS}",
-            "Name a feature with few values.",
+            "Name a column with few values; of a number, declare where one group ends (bands under [protected]).",
         )
     for seed in execution.spec.repetitions(dataset):
         for result in _done(store, execution, dataset, seed, console):
@@ -91,20 +90,50 @@ def fairness(
                                         "rows": found.rows, **gaps}  # fmt: skip
 
 
+def _groups(store: Store, execution: Execution, dataset: str, column: str) -> Array:
+    """Return the group of every row of a dataset, as texts."""
+    declaration = find_declaration(store, dataset) if is_own_name(dataset) else None
+    protected = {one.name: one.use for one in declaration.protected} if declaration is not None else {}
+    if protected.get(column) == "audit":
+        kept = load_audit(store, dataset, _bound(store, execution, dataset)["fingerprint"])
+        return np.array(kept[column].cast("string").fill_null("missing").to_pylist(), object).astype(str)
+    if column in protected:
+        raise UsageError(
+            f'{column} of {dataset} is not kept: it is declared with use = "never"',
+            f'Where it may be kept for audits, declare use = "audit" and run `ldp data process {dataset}`.',
+        )
+    data = bound_data(store, execution, dataset)
+    if column not in data.feature_names:
+        audited = [name for name, use in protected.items() if use == "audit"]
+        raise UsageError(
+            f"{dataset} has no feature {shown(column)}, and keeps no such column for audits",
+            did_you_mean(column, [*audited, *data.feature_names]),
+        )
+    values = data.X[:, data.feature_names.index(column)]
+    return np.where(np.isnan(values), "missing", np.array([f"{value:g}" for value in values]))
+
+
 _GAPS = ("approval_ratio", "sensitivity_gap", "false_alarm_gap")
 
 
 def bound_data(store: Store, execution: Execution, dataset: str) -> ProcessedData:
     """Read a dataset's processed data, which must be those that the execution ran on."""
+    binding = _bound(store, execution, dataset)
+    data = load_processed(store, dataset)
+    if binding["fingerprint"] != data.fingerprint:
+        raise ProcessedDataInvalid(f"the processed data of {dataset} are not those of {execution.id}", _again(dataset))
+    return data
+
+
+def _bound(store: Store, execution: Execution, dataset: str) -> dict[str, Any]:
     if dataset not in execution.spec.datasets:
         raise UsageError(
             f"{execution.id} has no dataset {shown(dataset)}", did_you_mean(dataset, execution.spec.datasets)
         )
-    data = load_processed(store, dataset)
     binding = read_binding(store, execution, dataset)
-    if binding is None or binding["fingerprint"] != data.fingerprint:
-        raise ProcessedDataInvalid(f"the processed data of {dataset} are not those of {execution.id}", _again(dataset))
-    return data
+    if binding is None:
+        raise ProcessedDataInvalid(f"{execution.id} has not run on {dataset} yet", "Run it first.")
+    return binding
 
 
 def _again(dataset: str) -> str:

@@ -18,9 +18,10 @@ from job.analysis.paired import Pair, pairs_of_test_set
 from job.analysis.resampled import EQUIVALENT
 from job.analysis.rows import SummaryRow
 from job.analysis.selection import Selection, select
+from job.analysis.stakes import Declared, declared_costs
 from job.analysis.summary import Summary
 from job.console import Console
-from job.errors import UsageError
+from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, UsageError
 from job.executions.executions import Execution
 from job.executions.recovery import read_binding
 from job.executions.results import StoredResult
@@ -182,7 +183,12 @@ def figures(
     """Yield every unit's figures (:func:`job.analysis.figures.unit_figures`), with what the execution is of."""
     of_all = {"execution": execution.id, "spec": execution.spec.name}
     bindings = {dataset: read_binding(store, execution, dataset) or {} for dataset in execution.spec.datasets}
-    look = partial(unit_figures, bootstrap=bootstrap, seed=seed, profit=profit)
+    declared = {
+        dataset: costs
+        for dataset, bound in bindings.items()
+        if (costs := _costs(store, dataset, bound.get("fingerprint"), console)) is not None
+    }
+    look = partial(unit_figures, bootstrap=bootstrap, seed=seed, profit=profit, declared=declared)
     read = read_all(store, execution, list(execution.spec.units()), look, console)
     for unit, found in read.seen.items():
         of_data = {
@@ -198,3 +204,13 @@ def _done(
 ) -> list[StoredResult]:
     found = stored_results(store, execution, dataset, seed, console)
     return [one for one in found if one.record["status"] == "done"]
+
+
+def _costs(store: Store, dataset: str, fingerprint: str | None, console: Console | None) -> Declared | None:
+    try:
+        return declared_costs(store, dataset, fingerprint)
+    except (ProcessedDataNotFound, ProcessedDataInvalid) as error:
+        if console is not None:
+            what = f"{error.what}: costs of {dataset} that are read from a column are left out"
+            console.warning("costs_left_out", what, dataset=dataset, remedy=error.remedy)
+        return None

@@ -171,7 +171,9 @@ def stability(
 @app.command()
 def fairness(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="Which dataset.")],
-    column: Annotated[str, typer.Argument(metavar="FEATURE", help="The feature that tells the groups apart.")],
+    column: Annotated[
+        str, typer.Argument(metavar="COLUMN", help="What tells the groups apart: kept for audits, or a feature.")
+    ],
     execution_id: ExecutionArgument = None,
     spec: SpecOption = None,
     json: JsonOption = False,
@@ -191,16 +193,20 @@ def export(
     to: Annotated[str, typer.Option(metavar="FORMAT", help="csv, parquet, markdown, latex or mlflow.")] = "parquet",
     metrics: MetricsOption = None,
     everything: AllOption = False,
+    curves: Annotated[bool, typer.Option("--curves", help="Also the points of every unit's curves.")] = False,
     tracking: Annotated[str, typer.Option(metavar="URI", help="MLflow's tracking store.")] = "sqlite:///mlflow.db",
 ) -> None:
     """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
-    from job.analysis import load
+    from job.analysis import load, points
     from job.analysis.export import check_format, exported
     from job.analysis.study import all_differences
     from job.analysis.tracking import export_to_mlflow
+    from job.store import report_key
 
     chosen = chosen_metrics(metrics, everything)
     check_format(to)
+    if curves:
+        points.check_points_format(to)
     context, execution = _opened(execution_id, spec)
     found = _summarised(context, execution)  # which says what is left out
     with warnings.catch_warnings():
@@ -211,7 +217,13 @@ def export(
         context.console.info("exported", f"{written} runs written to {tracking}, {stood} stood there")
         return
     pairs = all_differences(context.store, execution, found, chosen)
-    for key, content in exported(found, frame, pairs, to, chosen).items():
+    files = exported(found, frame, pairs, to, chosen)
+    drawn = points.curve_points(context.store, execution, context.console) if curves else {}
+    if drawn:
+        files[report_key(execution.id, f"tables/curves.{to}")] = points.written(execution.id, drawn, to)
+    elif curves:
+        context.console.warning("no_curves", f"{execution.id} has no unit with both classes in its test part")
+    for key, content in files.items():
         context.store.put(key, content)
         context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
 

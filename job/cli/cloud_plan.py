@@ -53,12 +53,14 @@ def plan(
     work = Work.of(chosen, infos)
     deployed: list[Deployed] = []
     if cloud is not None:
-        from job.cloud.definitions import active_definitions
+        from job.cloud.definitions import active_definitions, known_definition
         from job.cloud.deployed import as_deployed
         from job.cloud.queues import find_queues
 
         batch = cloud.aws.client("batch")
-        definitions = {one.dataset: one for one in active_definitions(batch, cloud.platform) if one.kind == "training"}
+        active = active_definitions(batch, cloud.platform)
+        training = {name: known_definition(active, name, "training") for name in infos}
+        definitions = {name: one for name, one in training.items() if one is not None}
         queue, types = find_queues(batch, cloud.platform)["any"], cloud.platform.machine_types
         prices = find_prices(cloud.aws, on_demand=types["on-demand"], spot=types["spot"])
         deployed = as_deployed(chosen, infos, definitions, queue, types, prices, assumed, spec)

@@ -24,7 +24,7 @@ def upload(
     region: RegionOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Send raw files to the bucket, unless they are there; refused where they would not process."""
+    """Send raw files and declarations to the bucket, unless they are there; refused where they would not process."""
     from dataclasses import asdict
 
     from job.cloud.upload import Uploader, present
@@ -42,7 +42,8 @@ def upload(
         cloud.console.info(
             "uploaded",
             f"{one.key}: {what} ({one.length:,} bytes, SHA-256 {one.sha256[:12]}…)"
-            + (", a synthetic sample" if one.sample else ""),
+            + (", a synthetic sample" if one.sample else "")
+            + "".join(f", {declaration} sent" for declaration in one.declarations),
             **asdict(one),
         )
 

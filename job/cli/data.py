@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,17 +18,20 @@ def list_datasets(json: JsonOption = False) -> None:
     """List the datasets, and what of each is there."""
     from job.catalogue import CATALOGUE
     from job.cli.tables import print_table
+    from job.data.declarations.stored import declared_names, require_declaration
     from job.data.raw.place import is_file
     from job.store import features_key, raw_keys, target_key
 
     context = open_context()
     found = []
-    for entry in CATALOGUE:
-        raw = next((key for key in raw_keys(entry.id) if is_file(context.store, key)), None)
-        processed = all(context.store.info(key) for key in (features_key(entry.id), target_key(entry.id)))
-        found.append(
-            {"dataset": entry.id, "title": entry.title, "source": entry.source, "raw": raw, "processed": processed}
-        )
+    known = [(entry.id, entry.title, entry.source, entry.id) for entry in CATALOGUE]
+    for name in declared_names(context.store):
+        own = require_declaration(context.store, name)
+        known.append((name, own.title or "declared here", own.source or "your own", own.raw))
+    for name, title, source, raw_name in known:
+        raw = next((key for key in raw_keys(raw_name) if is_file(context.store, key)), None)
+        processed = all(context.store.info(key) for key in (features_key(name), target_key(name)))
+        found.append({"dataset": name, "title": title, "source": source, "raw": raw, "processed": processed})
     if json:
         print_json(found)
         return
@@ -35,6 +39,47 @@ def list_datasets(json: JsonOption = False) -> None:
         f"Datasets in {context.store.url}",
         [("dataset", False), ("what it is", False), ("raw file", False), ("processed", False)],
         [(one["dataset"], one["title"], one["raw"], "yes" if one["processed"] else None) for one in found],
+    )
+
+
+@app.command()
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE.csv", help="A table: CSV, plain or gzip.")],
+    name: Annotated[str | None, typer.Option(help="What the dataset is called (default: after the file).")] = None,
+    target: Annotated[str | None, typer.Option(help="The column that says how a row ended.")] = None,
+    bad: Annotated[list[str] | None, typer.Option(help="A value of it that is a default (repeatable).")] = None,
+    good: Annotated[list[str] | None, typer.Option(help="One that is none (default: all others).")] = None,
+    drop: Annotated[list[str] | None, typer.Option(help="One whose rows are left out (repeatable).")] = None,
+    group: Annotated[str | None, typer.Option(help="The column of what belongs together.")] = None,
+    time: Annotated[str | None, typer.Option(help="The column of when it was decided.")] = None,
+    time_format: Annotated[str | None, typer.Option(help="How its dates are written: DD.MM.YYYY.")] = None,
+    key: Annotated[str | None, typer.Option(help="The column that tells the rows apart.")] = None,
+    columns: Annotated[str | None, typer.Option(help="The columns' names, separated by commas: no header.")] = None,
+    separator: Annotated[str | None, typer.Option(help="What separates the cells, where it is not found.")] = None,
+    header: Annotated[bool | None, typer.Option("--header/--no-header", help="Whether there is a header.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace a declaration and a raw file.")] = False,
+) -> None:
+    """Look at a file of your own and write a draft declaration; from then on it is a dataset by its name.
+
+    What no option says is asked at a terminal.
+    """
+    from job.cli.data_init import draft
+
+    draft(
+        file,
+        name=name,
+        target=target,
+        bad=bad or (),
+        good=good or (),
+        drop=drop or (),
+        group=group,
+        time=time,
+        time_format=time_format,
+        key=key,
+        columns=columns,
+        separator=separator,
+        header=header,
+        force=force,
     )
 
 

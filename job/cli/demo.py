@@ -22,11 +22,12 @@ def demo(
     from job.cli.experiment import run_and_report
     from job.data.datasets.samples import write_sample_unless_there
     from job.data.processing import process
+    from job.planning.known import settled
     from job.planning.plan import choose_datasets
     from job.planning.spec import read_spec
 
     context, device = begin()
-    choose_datasets(read_spec("quick"), (dataset,))  # before anything is written
+    choose_datasets(settled(context.store, read_spec("quick"), (dataset,)), (dataset,))  # before anything is written
     write_sample_unless_there(context.store, dataset, context.console, rows=SAMPLE_ROWS, seed=SAMPLE_SEED)
     process(context.store, dataset, context.console)
     execution = run_and_report(context, device, ctx.obj, "quick", [dataset], jobs)

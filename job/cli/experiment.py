@@ -69,12 +69,13 @@ def plan(
     from job.cli.tables import print_line, print_table
     from job.planning.division import best_division, heaviest, reach
     from job.planning.feasible import Limits, feasible
+    from job.planning.known import settled
     from job.planning.modes import DEFAULT_VCPUS, modes
     from job.planning.plan import plan
     from job.planning.spec import read_spec
 
     context = open_context()
-    chosen = read_spec(spec or DEFAULT_SPEC)
+    chosen = settled(context.store, read_spec(spec or DEFAULT_SPEC), tuple(only_dataset or ()))
     planned = plan(context.store, chosen, only=tuple(only_dataset or ()), workers=context.settings.workers(jobs))
     if jobs is not None and vcpus is not None:
         raise UsageError("--jobs is about this machine, --vcpus about a job elsewhere", "Give one of them.")
@@ -200,6 +201,7 @@ def run_and_report(
     from job.cli.tables import print_table
     from job.executions.resolve import find_spec
     from job.planning.crew import crew_of
+    from job.planning.known import settled
     from job.planning.shards import parse_shard, shard_from_environment
     from job.planning.spec import read_spec
     from job.planning.stored_specs import find_spec_named
@@ -212,6 +214,7 @@ def run_and_report(
     else:
         on_batch = "AWS_BATCH_JOB_ID" in os.environ
         chosen = find_spec(context.store, execution_id, read_spec(DEFAULT_SPEC), on_batch=on_batch)
+    chosen = settled(context.store, chosen, tuple(only_dataset or ()))
     crew = crew_of(device.kind, jobs or context.settings.n_jobs, available_processors())
     report = run_experiment(
         context.store,

@@ -99,12 +99,40 @@ def print_figures(records: Sequence[dict[str, Any]]) -> None:
         body = [_figures(one) for one in own if one["why"] is None]
         if body:
             print_table(f"{dataset}, {own[0]['split']}, {seed}", _FIGURES, body)
+            _print_money([one for one in own if one["why"] is None])
         for one in own:
             if one["why"] is not None:
                 print_line(f"{one['model']} × {one['technique']}: {one['why']}")
         print_line("")
     print_line("corrected, O/E, slope: with the prior corrected, where the record tells how the odds were shifted")
     print_line("AUC: over other test rows of the kind; that other training rows give another model is not in it")
+
+
+def _print_money(own: Sequence[dict[str, Any]]) -> None:
+    """Print the expected maximum profit and, where costs are declared, what decisions cost by them."""
+    body = []
+    for one in own:
+        money = one["money"]
+        priced = money["declared"] or {}
+        costs = [_money(priced.get(name)) for name in ("own", "by_threshold", "trivial")]
+        body.append([one["model"], one["technique"], *costs, _money(money["emp"]), _number(money["emp_refused"])])
+    columns = [("model", False), ("technique", False), ("cost, own", True), ("at best", True), ("trivial", True),
+               ("EMP", True), ("refused", True)]  # fmt: skip
+    declared = any(one["money"]["declared"] for one in own)
+    if declared:
+        print_table("", columns, body)
+    else:
+        print_table("", [*columns[:2], *columns[5:]], [[*row[:2], *row[5:]] for row in body])
+    for heading in dict.fromkeys(one["money"]["emp_heading"] for one in own):
+        print_line(f"EMP for each applicant by {heading}; refused: the share that is refused for it")
+    for priced in [one["money"]["declared"] for one in own[:1] if declared]:
+        without = f", {priced['rows_without']:,} rows without" if priced["rows_without"] else ""
+        said = priced["why"] or "by its own decisions, at the threshold that costs least, of granting or refusing all"
+        print_line(f"cost for each applicant, {priced['per']}, of {priced['rows']:,} rows{without}: {said}")
+
+
+def _money(value: float | None) -> str | None:
+    return None if value is None else f"{value:.4g}"
 
 
 _FIGURES = (("model", False), ("technique", False), ("AUC, 95 %", True), ("Brier", True), ("corrected", True),

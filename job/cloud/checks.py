@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from job.catalogue import is_own_name
 from job.cloud.definitions import Image, JobDefinition
 from job.cloud.queues import Queue
 from job.cloud.quotas import Quota
 from job.cloud.workload import Workload, hosts_of
-from job.errors import SubmissionRefused
+from job.data.declarations.stored import dataset_names, find_declaration
+from job.errors import SubmissionRefused, did_you_mean
+from job.store import Store, declaration_key, features_key, raw_keys, target_key
 
 APPLY = "Apply the stack again (make apply)"
 
@@ -152,3 +155,38 @@ def refuse(troubles: Sequence[Trouble]) -> None:
         whats = dict.fromkeys(one.what for one in troubles)
         remedies = dict.fromkeys(one.remedy for one in troubles)
         raise SubmissionRefused(f"nothing was submitted: {'; '.join(whats)}", " ".join(remedies))
+
+
+def data_troubles(store: Store, datasets: Sequence[str], *, data: bool, training: bool) -> list[Trouble]:
+    """Return what is wrong with the data that jobs are to find in the bucket.
+
+    Parameters
+    ----------
+    data, training : bool
+        Which kinds of jobs are to be sent.
+    """
+    troubles = []
+    for name in datasets:
+        declaration = find_declaration(store, name)
+        if declaration is None and is_own_name(name):
+            near = did_you_mean(name, dataset_names(store))
+            troubles.append(
+                Trouble(
+                    f"nothing is declared of {name}: there is no {store.where(declaration_key(name))}",
+                    f"{near[:1].upper()}{near[1:]} Or run `ldp cloud upload {name}`, which sends its declaration too.",
+                )
+            )
+            continue
+        raw = raw_keys(name if declaration is None else declaration.raw)
+        if data and all(store.info(key) is None for key in raw):
+            troubles.append(
+                Trouble(f"there is no raw file {store.where(raw[0])} (or .csv.gz)", f"Run `ldp cloud upload {name}`.")
+            )
+        if training and not data and any(store.info(key) is None for key in (features_key(name), target_key(name))):
+            troubles.append(
+                Trouble(
+                    f"{name} is not processed in {store.url}",
+                    "Leave out --skip-data, or submit with --data-only first.",
+                )
+            )
+    return troubles

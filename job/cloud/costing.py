@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from job.cloud.cost import Cost, FrozenPrices, freeze, predicted_usd, reckon, types_of
-from job.cloud.definitions import active_definitions
+from job.cloud.definitions import active_definitions, known_definition
+from job.cloud.names import KINDS
 from job.cloud.platform import Platform
 from job.cloud.prices import find_prices
 from job.cloud.session import Aws
@@ -34,7 +35,12 @@ def execution_cost(aws: Aws, platform: Platform, bucket: Store, local: Store, ex
         definitions = active_definitions(aws.client("batch"), platform)
     except JobDefinitionNotFound:
         definitions = ()
-    reserved = {(one.dataset, one.kind): (one.vcpus, one.memory_mib) for one in definitions}
+    reserved = {
+        (name, kind): (one.vcpus, one.memory_mib)
+        for name in execution.spec.datasets
+        for kind in KINDS
+        if (one := known_definition(definitions, name, kind)) is not None
+    }
     found = reckon(execution.id, training, data, prices, frozen, reserved, datetime.now(UTC))
     found = replace(found, predicted_usd=predicted_usd(bucket, execution.id))
     freeze(local, found)

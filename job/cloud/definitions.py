@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from job.catalogue import is_own_name
 from job.cloud.platform import Platform
 from job.cloud.session import refusals
 from job.errors import DatasetNotFound, ImageUnclear, JobDefinitionNotFound, did_you_mean, shown
 
+OWN = "own"
+"""What stands for any dataset that a user declares, where a job definition is no one dataset's; none is called so."""
 _IMAGE = re.compile(r"(?P<uri>[^@]+):(?P<tag>(cpu|gpu)-[A-Za-z0-9_.-]+)")
 
 
@@ -23,6 +26,7 @@ class JobDefinition:
     name : str
     revision : int
     dataset : str
+        :data:`OWN` for whatever dataset a user declares.
     kind : {'data', 'training'}
     image : str
         As the definition has it; empty where it has no image of its own.
@@ -94,6 +98,7 @@ def active_definitions(batch: Any, platform: Platform) -> tuple[JobDefinition, .
     """
     wanted = [("data", *entry) for entry in platform.data.items()]
     wanted += [("training", *entry) for entry in platform.training.items()]
+    wanted += [(kind, OWN, name) for kind, name in platform.own.items()]
     return tuple(_newest(batch, platform, kind, dataset, name) for kind, dataset, name in wanted)
 
 
@@ -133,22 +138,38 @@ def _definition(found: Mapping[str, Any], dataset: str, kind: str) -> JobDefinit
 
 
 def definition_for(definitions: Sequence[JobDefinition], dataset: str, kind: str) -> JobDefinition:
-    """Return the definition of a dataset's data or training job.
+    """Return the definition of a dataset's data or training job: its own, or that for any declared dataset.
 
     Raises
     ------
     DatasetNotFound
         If the platform has none.
     """
-    for one in definitions:
-        if (one.dataset, one.kind) == (dataset, kind):
-            return one
-    known = sorted({one.dataset for one in definitions if one.kind == kind})
-    near = did_you_mean(dataset, known) if known else "it has none."
+    found = known_definition(definitions, dataset, kind)
+    if found is not None:
+        return found
+    known = sorted({one.dataset for one in definitions if one.kind == kind} - {OWN})
+    if is_own_name(dataset) and not dataset[0].isalnum():
+        near = "a job's name on AWS Batch begins with a letter or a digit: declare it under another name."
+    else:
+        near = did_you_mean(dataset, known) if known else "it has none."
     raise DatasetNotFound(
         f"the platform has no {kind} job definition for {shown(dataset)}",
         f"{near[0].upper()}{near[1:]} Or add it to the stack's datasets (make apply CONTEXT=datasets=…).",
     )
+
+
+def known_definition(definitions: Sequence[JobDefinition], dataset: str, kind: str) -> JobDefinition | None:
+    """Return what :func:`definition_for` does, or None where the platform has none.
+
+    AWS Batch's names of jobs begin with a letter or a digit, and ours with the dataset's.
+    """
+    names = [dataset, OWN] if is_own_name(dataset) and dataset[0].isalnum() else [dataset]
+    for name in names:
+        for one in definitions:
+            if (one.dataset, one.kind) == (name, kind) and dataset != OWN:
+                return one
+    return None
 
 
 def image_in_use(platform: Platform, definitions: Sequence[JobDefinition]) -> Image:

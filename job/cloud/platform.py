@@ -12,6 +12,7 @@ from job.cloud.session import refusals
 from job.errors import PlatformNotFound, UsageError, shown
 from job.settings import STACK_NAME
 
+_OWN_OUTPUTS = {"data": "OwnDataJobDefinitionArn", "training": "OwnJobDefinitionArn"}
 _OUTPUTS = ("EcrRepoName", "EcrRepoUrl", "DataJobDefinitionNames", "JobDefinitionNames")
 
 
@@ -40,6 +41,12 @@ class Platform:
     data: dict[str, str]
     training: dict[str, str]
     outputs: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def own(self) -> dict[str, str]:
+        """Names of the job definitions for declared datasets, by kind; none where an older ldp deployed."""
+        arns = {kind: self.outputs.get(output) for kind, output in _OWN_OUTPUTS.items()}
+        return {kind: arn.rsplit("/", 1)[-1].split(":")[0] for kind, arn in arns.items() if arn}
 
     @property
     def bucket(self) -> str:

@@ -10,10 +10,11 @@ import base64
 import hashlib
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from job.data.datasets.dataset import Dataset
 from job.data.datasets.registry import dataset
 from job.data.raw.header import HEAD_BYTES, find_header
 from job.data.raw.rawfile import read_raw
@@ -76,7 +77,8 @@ def check_raw(store: Store, key: str, name: str, told: Callable[[int], None] = l
     RawFileInvalid
         Where it would not process.
     """
-    source = Source(store, key)
+    definition = dataset(store, name)
+    source = Source(store, key, dialect=definition.dialect)
     hashes = _Hashes(told)
     head, tail, length = bytearray(), b"", 0
     with source.errors(), source.open(hashes.update) as file:
@@ -87,16 +89,22 @@ def check_raw(store: Store, key: str, name: str, told: Callable[[int], None] = l
                 head += chunk
             tail = (tail + chunk)[-TAIL:]
     if length <= HEAD + _CHUNK and len(head) == length:
-        _check(store, key, name, bytes(head), "")
+        _check(store, key, definition, bytes(head), "")
         return hashes.digests()
     begins = whole_rows_at_the_beginning(bytes(head))
     if begins:
-        _check(store, key, name, begins, "")
+        _check(store, key, definition, begins, "")
     ends = whole_rows_at_the_end(tail)
     if ends:
-        definition = dataset(name)
-        columns = find_header(bytes(head[:HEAD_BYTES]), definition.columns, source.where, definition.key)
-        _check(store, key, name, bytes(head[: columns.offset]) + ends, " (near its end; lines are counted from there)")
+        begin = bytes(head[:HEAD_BYTES])
+        columns = find_header(begin, definition.columns, source.where, definition.key, dialect=definition.dialect)
+        _check(
+            store,
+            key,
+            definition,
+            bytes(head[: columns.offset]) + ends,
+            " (near its end; lines are counted from there)",
+        )
     return hashes.digests()
 
 
@@ -125,14 +133,14 @@ def _line_ends(data: bytes) -> tuple[np.ndarray, np.ndarray]:
     return ends, np.searchsorted(np.flatnonzero(codes == ord('"')), ends) % 2 == 1
 
 
-def _check(store: Store, key: str, name: str, rows: bytes, where: str) -> None:
-    """Read rows and derive features of them, as processing does."""
-    definition = dataset(name)
+def _check(store: Store, key: str, definition: Dataset, rows: bytes, where: str) -> None:
+    """Read rows, which are UTF-8 by now, and derive features of them, as processing does."""
+    dialect = replace(definition.dialect, encoding="utf-8")
     excerpt = Store.open("memory:///")
     plain = key.removesuffix(".gz")
     excerpt.put(plain, rows)
     try:
-        raw = read_raw(excerpt, plain, definition.columns, definition.key)
+        raw = read_raw(excerpt, plain, definition.columns, definition.key, dialect=dialect)
         for part in raw.parts:
             definition.derive(part, np.asarray)
     except RawFileInvalid as error:

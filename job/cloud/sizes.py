@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from job import bounds
+from job.catalogue import is_own_name
 from job.console import Console
 from job.data.datasets.samples import write_sample
+from job.data.declarations.stored import find_declaration
 from job.data.processed import ProcessedInfo, describe_processed
 from job.data.processing import process
 from job.data.raw.place import find_raw
 from job.data.raw.source import Source
 from job.errors import ProcessedDataNotFound
-from job.store import Store
+from job.store import Store, declaration_key
 
 SAMPLE_ROWS = 500
 _CHUNK = 1 << 20
@@ -49,20 +52,25 @@ def _size(stores: Sequence[Store], name: str, rows: int | None) -> tuple[Process
         if info is not None:
             return info, f"processed in {store.url}"
     if rows is not None:
-        return replace(_shape(name), rows=rows), "as --rows says"
+        return replace(_shape(stores, name), rows=rows), "as --rows says"
     for store in stores:
-        key = find_raw(store, name)
+        declaration = find_declaration(store, name)
+        key = find_raw(store, name if declaration is None else declaration.raw)
         if key is not None:
-            return replace(_shape(name), rows=_lines(store, key)), f"estimated: the lines of {store.where(key)}"
+            return replace(_shape(stores, name), rows=_lines(store, key)), f"estimated: the lines of {store.where(key)}"
     raise ProcessedDataNotFound(
         f"of {name} there are neither processed data nor a raw file in {', '.join(store.url for store in stores)}",
         f"Give --rows, or `ldp data process {name}`, or leave it out (--only-dataset).",
     )
 
 
-def _shape(name: str) -> ProcessedInfo:
+def _shape(stores: Sequence[Store], name: str) -> ProcessedInfo:
     """Return what a synthetic sample becomes: it has the dataset's features."""
     store = Store.open("memory:///")
+    texts = (one.get(declaration_key(name), bounds.DECLARATION_BYTES) for one in stores if is_own_name(name))
+    declared = next((text for text in texts if text is not None), None)
+    if declared is not None:
+        store.put(declaration_key(name), declared)
     write_sample(store, name, rows=SAMPLE_ROWS, seed=1, force=False)
     return process(store, name, Console.silent()).info
 

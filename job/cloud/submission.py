@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from job.cloud.definitions import JobDefinition, definition_for
+from job.catalogue import is_own_name
+from job.cloud.definitions import OWN, JobDefinition, definition_for
 from job.cloud.names import JobName, tags
 from job.errors import UsageError, did_you_mean, shown
 from job.planning.deadline import MOST_SHARDS
@@ -133,7 +134,9 @@ def requests(
     for dataset in asked.datasets:
         data = JobName(dataset, "data", asked.submission)
         if asked.data:
-            found.append(JobRequest(data, queue, definition_for(definitions, dataset, "data"), tags(platform, data)))
+            definition = definition_for(definitions, dataset, "data")
+            command = data_command(definition, dataset) if definition.dataset == OWN else ()
+            found.append(JobRequest(data, queue, definition, tags(platform, data), command))
         if asked.training:
             name = JobName(dataset, "training", asked.submission)
             definition = definition_for(definitions, dataset, "training")
@@ -150,6 +153,12 @@ def requests(
                 )
             )
     return found
+
+
+def data_command(definition: JobDefinition, dataset: str) -> tuple[str, ...]:
+    """Return the whole command of a data job whose definition is for any dataset that a user declares."""
+    flags = [USE_GPU] if USE_GPU in definition.command else []
+    return ("data", "process", "--force", *flags, dataset)
 
 
 def training_command(
@@ -183,7 +192,12 @@ def parse_shards(text: str) -> int | None:
 
 
 def chosen_datasets(
-    given: Sequence[str], everything: bool, of_spec: Sequence[str], of_platform: Sequence[str]
+    given: Sequence[str],
+    everything: bool,
+    of_spec: Sequence[str],
+    of_platform: Sequence[str],
+    *,
+    own: bool = False,
 ) -> tuple[str, ...]:
     """Return the datasets of a submission: those that were named, or all that the spec and the platform both have.
 
@@ -193,6 +207,8 @@ def chosen_datasets(
     everything : bool
         Whether all are asked for.
     of_spec, of_platform : sequence of str
+    own : bool
+        Whether the platform has jobs for datasets that a user declares.
 
     Raises
     ------
@@ -202,7 +218,7 @@ def chosen_datasets(
     if bool(given) == everything:
         raise UsageError("no dataset is named" if not given else "datasets and --all", "Name datasets, or give --all.")
     if everything:
-        found = tuple(name for name in of_spec if name in of_platform)
+        found = tuple(name for name in of_spec if name in of_platform or (own and is_own_name(name)))
         if not found:
             raise UsageError(
                 f"the platform has none of the spec's datasets: {', '.join(of_spec)}",

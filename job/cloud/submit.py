@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from job.cloud.checks import (
-    Trouble,
+    data_troubles,
     image_troubles,
     queue_troubles,
     quota_troubles,
@@ -31,7 +31,7 @@ from job.errors import SubmissionRefused
 from job.executions.executions import check_id
 from job.planning.spec import Spec, read_spec, shipped_specs
 from job.planning.stored_specs import store_spec, stored_text
-from job.store import Store, features_key, raw_keys, submission_key, target_key
+from job.store import Store, submission_key
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,9 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
     UsageError, DatasetNotFound, SpecNotFound, SpecInvalid
     """
     spec = read_spec(wanted.spec)
-    datasets = chosen_datasets(wanted.datasets, wanted.everything, spec.datasets, list(platform.training))
+    datasets = chosen_datasets(
+        wanted.datasets, wanted.everything, spec.datasets, list(platform.training), own=bool(platform.own)
+    )
     own = None if wanted.spec in shipped_specs() else stored_text(wanted.spec)
     batch = aws.client("batch")
     definitions = active_definitions(batch, platform)
@@ -148,7 +150,7 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
     queue = find_queues(batch, platform).get(wanted.queue)
     troubles = image_troubles(image, is_pushed(aws.client("ecr"), platform, image), use_gpu=platform.use_gpu)
     troubles += queue_troubles(queue, wanted.queue, demands)
-    troubles += _data_troubles(store, datasets, data=wanted.data, training=wanted.training)
+    troubles += data_troubles(store, datasets, data=wanted.data, training=wanted.training)
     if queue is not None:
         quotas = {one: find_quota(aws, one, gpu=platform.use_gpu) for one in queue.life_cycles}
         troubles += quota_troubles(quotas, demands)
@@ -210,26 +212,6 @@ def _today() -> Any:
 
 def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
-
-
-def _data_troubles(store: Store, datasets: Sequence[str], *, data: bool, training: bool) -> list[Trouble]:
-    troubles = []
-    for name in datasets:
-        if data and all(store.info(key) is None for key in raw_keys(name)):
-            troubles.append(
-                Trouble(
-                    f"there is no raw file {store.where(raw_keys(name)[0])} (or .csv.gz)",
-                    f"Run `ldp cloud upload {name}`.",
-                )
-            )
-        if training and not data and any(store.info(key) is None for key in (features_key(name), target_key(name))):
-            troubles.append(
-                Trouble(
-                    f"{name} is not processed in {store.url}",
-                    "Leave out --skip-data, or submit with --data-only first.",
-                )
-            )
-    return troubles
 
 
 def _works(

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from job import bounds
-from job.catalogue import DATASET_IDS
+from job.catalogue import DATASET_IDS, is_own_name
 from job.cloud.rawcheck import Digests, check_raw
 from job.cloud.session import refusals
-from job.data.datasets.registry import dataset, source_of
+from job.data.datasets.registry import dataset, raw_of, source_of
+from job.data.declarations.stored import dataset_names
 from job.data.raw.place import find_raw, require_raw
 from job.errors import AlreadyThere, RawFileInvalid, RawFileNotFound, UsageError
 from job.records import read_object
-from job.store import Store, raw_keys, sample_key
+from job.store import Store, declaration_key, raw_keys, sample_key
 
 PART_BYTES = 16 << 20
 _NOT_FOUND = 404
@@ -36,6 +38,8 @@ class Uploaded:
         Whether it was sent; else it was there.
     sample : bool
         Whether it is a synthetic sample.
+    declarations : tuple of str
+        Keys of what is declared of those datasets that are a user's own, as far as it was sent too.
     """
 
     key: str
@@ -44,6 +48,7 @@ class Uploaded:
     sha256: str
     sent: bool
     sample: bool
+    declarations: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,8 @@ class Uploader:
     def upload(self, names: Sequence[str]) -> list[Uploaded]:
         """Upload the raw files of datasets; a file that several are made of is sent once.
 
+        What is declared of a user's own follows its file, so that a declaration in the bucket always has one.
+
         Raises
         ------
         RawFileNotFound, RawFileInvalid, DatasetNotFound
@@ -84,8 +91,8 @@ class Uploader:
         """
         files: dict[str, list[str]] = {}
         for name in names:
-            dataset(name)
-            files.setdefault(require_raw(self.local, name, source_of(name)), []).append(name)
+            found = dataset(self.local, name)
+            files.setdefault(require_raw(self.local, name, source_of(found), raw_of(found)), []).append(name)
         return [self._one(key, tuple(some)) for key, some in files.items()]
 
     def _one(self, key: str, names: tuple[str, ...]) -> Uploaded:
@@ -104,18 +111,33 @@ class Uploader:
                 "Put the real file there, or give --sample to send it.",
             )
         done = Uploaded(key, names, digests.length, digests.sha256, True, note is not None)
-        if self._is_there(key, digests):
-            return Uploaded(key, names, digests.length, digests.sha256, False, note is not None)
-        self._refuse_other_form(key, names[0])
-        self._send(key, str(path), digests)
-        if note is not None:
-            with refusals():
-                self.s3.put_object(Bucket=self.bucket, Key=sample_key(names[0]), Body=note)
-        return done
+        if self._is_there(key, digests.length, digests.sha256):
+            done = replace(done, sent=False)
+        else:
+            raw = raw_of(dataset(self.local, names[0]))
+            self._refuse_other_form(key, raw)
+            self._send(key, str(path), digests)
+            if note is not None:
+                with refusals():
+                    self.s3.put_object(Bucket=self.bucket, Key=sample_key(raw), Body=note)
+        return replace(done, declarations=tuple(sent for name in names if (sent := self._declare(name)) is not None))
+
+    def _declare(self, name: str) -> str | None:
+        """Send what is declared of a dataset, unless it is there, and return its key; None where nothing was sent."""
+        key = declaration_key(name)
+        text = self.local.get(key, bounds.DECLARATION_BYTES) if is_own_name(name) else None
+        if text is None:
+            return None
+        sha256 = hashlib.sha256(text).hexdigest()
+        if self._is_there(key, len(text), sha256):
+            return None
+        with refusals():
+            self.s3.put_object(Bucket=self.bucket, Key=key, Body=text, Metadata={"sha256": sha256})
+        return key
 
     def _sample_note(self, name: str, digests: Digests) -> bytes | None:
         """Return the note that says that the file is a sample; None where it is none."""
-        note = self.local.get(sample_key(name), bounds.NOTE_BYTES)
+        note = self.local.get(sample_key(raw_of(dataset(self.local, name))), bounds.NOTE_BYTES)
         try:
             return note if note is not None and read_object(note).get("sha256") == digests.sha256 else None
         except ValueError:
@@ -132,16 +154,14 @@ class Uploader:
                     return None
                 raise
 
-    def _is_there(self, key: str, digests: Digests) -> bool:
+    def _is_there(self, key: str, length: int, sha256: str) -> bool:
         found = self._head(key)
         return (
-            found is not None
-            and found["ContentLength"] == digests.length
-            and found.get("Metadata", {}).get("sha256") == digests.sha256
+            found is not None and found["ContentLength"] == length and found.get("Metadata", {}).get("sha256") == sha256
         )
 
-    def _refuse_other_form(self, key: str, name: str) -> None:
-        for other in raw_keys(name):
+    def _refuse_other_form(self, key: str, raw: str) -> None:
+        for other in raw_keys(raw):
             if other != key and self._head(other) is not None:
                 raise AlreadyThere(
                     f"the bucket has {other}: with {key} beside it no data job could tell which is meant",
@@ -175,7 +195,7 @@ def present(local: Store) -> list[str]:
     RawFileNotFound
         Where none has.
     """
-    found = [name for name in DATASET_IDS if find_raw(local, name) is not None]
+    found = [name for name in dataset_names(local) if find_raw(local, raw_of(dataset(local, name))) is not None]
     if not found:
         raise RawFileNotFound(
             f"there is no raw file in {local.where('data/raw')}", f"Put one there as {DATASET_IDS[0]}.csv."

@@ -19,7 +19,7 @@ from job import bounds
 from job.data.declared import Declared
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
-from job.records import Malformed, number, read_object, text, whole
+from job.records import Malformed, number, read_object, text, text_or_none, whole
 from job.store import Store, features_key, target_key
 
 METADATA = b"ldp"
@@ -47,6 +47,8 @@ class ProcessedInfo:
         What the dataset declares beside its columns.
     leaks : tuple of str
         What was said, when it was processed, of columns that know more than anybody could when a loan was granted.
+    declaration : str or None
+        SHA-256 of the canonical part of the declaration it was made by, where the dataset is a user's own.
     """
 
     dataset: str
@@ -59,6 +61,7 @@ class ProcessedInfo:
     synthetic: bool
     declared: Declared = field(default_factory=Declared)
     leaks: tuple[str, ...] = ()
+    declaration: str | None = None
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[bytes, bytes] | None) -> ProcessedInfo:
@@ -86,13 +89,16 @@ class ProcessedInfo:
             found["synthetic"],
             Declared.from_json(found),
             tuple(leaks),
+            text_or_none(found, "declaration"),
         )
 
     def to_metadata(self) -> dict[bytes, bytes]:
         """Return it as parquet metadata."""
-        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in ("declared", "leaks")}
+        apart = ("declared", "leaks", "declaration")
+        found = {one.name: getattr(self, one.name) for one in fields(self) if one.name not in apart}
         leaks = {"leaks": list(self.leaks)} if self.leaks else {}
-        return {METADATA: json.dumps(found | leaks | self.declared.as_json(), sort_keys=True).encode()}
+        declaration = {"declaration": self.declaration} if self.declaration is not None else {}
+        return {METADATA: json.dumps(found | leaks | declaration | self.declared.as_json(), sort_keys=True).encode()}
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,13 @@ import pyarrow.parquet as pq
 
 from job import bounds
 from job.arrays import CPU, Device, release, to_device
-from job.catalogue import DATASET_IDS, raw_name
+from job.catalogue import DATASET_IDS
 from job.console import Console
+from job.data.audit import audit_of, write_audit
 from job.data.conversion import to_arrow
-from job.data.datasets.dataset import DerivedFile
-from job.data.datasets.registry import dataset, source_of
+from job.data.datasets.dataset import Dataset, DerivedFile
+from job.data.datasets.registry import dataset, raw_of, source_of
+from job.data.declarations.stored import dataset_names
 from job.data.findings import findings, key_findings
 from job.data.leaks.alarm import leaks
 from job.data.processed import ProcessedInfo, describe_processed, fingerprint, load_processed
@@ -73,13 +75,13 @@ def process(store: Store, name: str, console: Console, *, force: bool = False, d
     DatasetNotFound, RawFileNotFound, RawFileInvalid, StorageError
         Nothing is written then, and what was processed before is still there.
     """
-    definition = dataset(name)
+    definition = dataset(store, name)
     if not force:
-        standing = _standing(store, name, console)
+        standing = _standing(store, definition, console)
         if standing is not None:
             return ProcessReport(standing, up_to_date=True)
-    key = require_raw(store, name, source_of(name))
-    raw = read_raw(store, key, definition.columns, definition.key, definition.known_later)
+    key = require_raw(store, name, source_of(definition), raw_of(definition))
+    raw = read_raw(store, key, definition.columns, definition.key, definition.known_later, definition.dialect)
     # Of the bytes that were read: should the file change meanwhile, the next run sees another and processes it anew.
     raw_sha256 = raw.sha256
     key_name = definition.key.name if definition.key is not None else None
@@ -102,11 +104,12 @@ def process(store: Store, name: str, console: Console, *, force: bool = False, d
         rows=target.size,
         features=len(derived.features),
         default_rate=float(np.mean(target)),
-        synthetic=_is_sample(store, name, raw_sha256),
+        synthetic=_is_sample(store, raw_of(definition), raw_sha256),
         declared=definition.declared,
         leaks=tuple(finding.message for finding in leaking),
+        declaration=definition.digest,
     )
-    _write(store, name, derived, info)
+    _write(store, name, derived, info, definition.audited)
     repeated = {f"a repeated {key_name}": repeats.dropped} if repeats.dropped else {}
     dropped = {**repeated, **derived.dropped}
     for finding in (*key_findings(name, key_name, repeats), *findings(name, derived), *leaking):
@@ -127,7 +130,8 @@ def process_present(
     RawFileNotFound
         Where none has.
     """
-    names = [name for name in DATASET_IDS if find_raw(store, name) is not None]
+    definitions = [dataset(store, name) for name in dataset_names(store)]
+    names = [one.id for one in definitions if find_raw(store, raw_of(one)) is not None]
     if not names:
         raise RawFileNotFound(
             f"there is no raw file in {store.where('data/raw')}",
@@ -138,14 +142,15 @@ def process_present(
         try:
             reports.append(process(store, name, console, force=force, device=device))
         except RawFileInvalid as error:
-            if raw_name(name) == name:
+            if raw_of(dataset(store, name)) == name:
                 raise
             console.warning("dataset_left_out", f"{name} is left out: {error.what}", dataset=name)
     return reports
 
 
-def _standing(store: Store, name: str, console: Console) -> ProcessedInfo | None:
+def _standing(store: Store, definition: Dataset, console: Console) -> ProcessedInfo | None:
     """Return what is processed already if it is up to date, and say so; else None."""
+    name = definition.id
     try:
         info = describe_processed(store, name)
         if info is None:
@@ -156,12 +161,10 @@ def _standing(store: Store, name: str, console: Console) -> ProcessedInfo | None
     except ProcessedDataInvalid as error:
         console.warning("processed_damaged", f"{error.what}: processing again", dataset=name)
         return None
-    key = find_raw(store, name)
-    if info.version != PROCESSING_VERSION:
-        console.info("processing_changed", f"{name} was processed by another version of ldp: processing again")
-        return None
-    if key is not None and _sha256(store, key) != info.raw_sha256:
-        console.info("raw_changed", f"{store.where(key)} has changed: processing again", dataset=name)
+    key = find_raw(store, raw_of(definition))
+    changed = _changed(store, definition, info, key)
+    if changed is not None:
+        console.info(f"{changed[0]}_changed", f"{changed[1]}: processing again", dataset=name)
         return None
     there = "" if key is not None else " (its raw file is no longer there)"
     console.info(
@@ -175,6 +178,18 @@ def _standing(store: Store, name: str, console: Console) -> ProcessedInfo | None
     return info
 
 
+def _changed(store: Store, definition: Dataset, info: ProcessedInfo, key: str | None) -> tuple[str, str] | None:
+    """Return what has changed since a dataset was processed, for programs and for people; None where nothing has."""
+    name = definition.id
+    if info.declaration != definition.digest or audit_of(store, name, info.fingerprint) != definition.audited:
+        return "declaration", f"what is declared of {name} has changed"
+    if info.version != PROCESSING_VERSION:
+        return "processing", f"{name} was processed by another version of ldp"
+    if key is not None and _sha256(store, key) != info.raw_sha256:
+        return "raw", f"{store.where(key)} has changed"
+    return None
+
+
 def _check_classes(where: str, target: Any) -> None:
     counts = np.bincount(target, minlength=2)
     if counts.min() < LEAST_ROWS_OF_A_CLASS:
@@ -185,8 +200,8 @@ def _check_classes(where: str, target: Any) -> None:
         )
 
 
-def _write(store: Store, name: str, derived: DerivedFile, info: ProcessedInfo) -> None:
-    """Write interim, features, target; they appear in that order, and none before all three are written out.
+def _write(store: Store, name: str, derived: DerivedFile, info: ProcessedInfo, audited: str | None) -> None:
+    """Write what is kept for audits, interim, features, target; they appear in that order, once all are written out.
 
     A reader that finds the target finds all of it, and a disk that fills up leaves what was there before.
     """
@@ -197,12 +212,16 @@ def _write(store: Store, name: str, derived: DerivedFile, info: ProcessedInfo) -
             (features_key(name), derived.features),
             (interim_key(name), derived.interim),
         ):
-            stretches = {column: [_as_arrow(values) for values in parts] for column, parts in columns.items()}
-            table = pa.table({column: pa.chunked_array(parts) for column, parts in stretches.items()})
-            table = table.unify_dictionaries()
+            table = _table(columns)
             file = staged.enter_context(store.writer(key))
             pq.write_table(table.replace_schema_metadata(metadata), file, **_encodings(table))
             file.flush()
+        write_audit(store, name, None if audited is None else _table(derived.audit), info.fingerprint, audited)
+
+
+def _table(columns: Mapping[str, Any]) -> Any:
+    stretches = {column: [_as_arrow(values) for values in parts] for column, parts in columns.items()}
+    return pa.table({column: pa.chunked_array(parts) for column, parts in stretches.items()}).unify_dictionaries()
 
 
 def _as_arrow(values: Any) -> Any:

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from job.arrays import DeviceKind
-from job.catalogue import DATASET_IDS
 from job.console import Console
+from job.data.declarations.stored import dataset_names
 from job.data.processed import ProcessedInfo
 from job.errors import DatasetNotFound, ExecutionMismatch, ExecutionNotFound, ManifestDamaged, shown
 from job.executions.earlier import tell_of_earlier
@@ -15,7 +15,7 @@ from job.executions.executions import Execution, create_next, current_execution,
 from job.executions.identity import Identity
 from job.executions.recovery import bind_or_rebuild, create_or_rebuild
 from job.planning.spec import Spec
-from job.store import Store
+from job.store import Store, declaration_key
 
 
 def find_spec(store: Store, execution_id: str | None, default: Spec, *, on_batch: bool = False) -> Spec:
@@ -44,10 +44,12 @@ def find_spec(store: Store, execution_id: str | None, default: Spec, *, on_batch
             raise type(error)(error.what, remedy) from None
         return default
     for name in spec.datasets:
-        if name not in DATASET_IDS:
+        if name not in dataset_names(store):
             raise DatasetNotFound(
-                f"the execution {execution_id} is of the dataset {shown(name)}, which this ldp does not have",
-                f"Run it with the version that made it; known are: {', '.join(DATASET_IDS)}.",
+                f"the execution {execution_id} is of the dataset {shown(name)}, which is neither one that this ldp has "
+                f"nor declared in {store.url}",
+                f"Run it with the version that made it, or put {declaration_key(name)} back; known are: "
+                f"{', '.join(dataset_names(store))}.",
             )
     return spec
 
@@ -112,6 +114,8 @@ def _bind_all(store: Store, execution: Execution, datasets: Mapping[str, Process
     changed = []
     for name, info in datasets.items():
         facts: dict[str, Any] = {"rows": info.rows, "features": info.features, "synthetic": info.synthetic}
+        if info.declaration is not None:
+            facts["declaration"] = info.declaration
         if bind_or_rebuild(store, execution, name, info.fingerprint, facts, console) != info.fingerprint:
             changed.append(name)
     return changed

@@ -11,6 +11,7 @@ from job.data.processed import ProcessedInfo, describe_processed
 from job.errors import ProcessedDataNotFound, UsageError, did_you_mean, shown
 from job.planning.costs import ItemCost, distinct_fits, item_costs
 from job.planning.items import Item, items_of
+from job.planning.known import check_current
 from job.planning.libraries import require_libraries
 from job.planning.memory import MIB, run_bytes
 from job.planning.searches import Searches
@@ -110,12 +111,16 @@ def plan(store: Store, spec: Spec, *, only: tuple[str, ...] = (), workers: int =
     ------
     ProcessedDataNotFound
         Where a dataset that the user named, or every dataset of the spec, is not processed.
+    DatasetNotFound, ProcessedDataInvalid
+        Where one was processed by a declaration that is gone, or another by now.
     LibraryMissing
         Where a library that the units need is not installed.
     """
     wanted = choose_datasets(spec, only)
     found = {name: describe_processed(store, name) for name in wanted}
     ready = {name: info for name, info in found.items() if info is not None}
+    for name, info in ready.items():
+        check_current(store, name, info.declaration)
     missing = [name for name in wanted if name not in ready]
     if missing and (only or not ready):
         raise ProcessedDataNotFound(

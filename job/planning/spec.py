@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any
 
 from job.bounds import SPEC_BYTES
-from job.catalogue import DATASET_IDS
+from job.catalogue import DATASET_IDS, is_own_name
 from job.checker import NAME, Checker, has_large_number, is_int, is_list
 from job.errors import SpecInvalid, SpecNotFound, did_you_mean, shown
 from job.metrics import SCORINGS
@@ -223,15 +223,15 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str
     where : str
         For messages.
     datasets : sequence of str, optional
-        The names that are known; without it any is taken: an execution may be of a dataset that is no longer, or not
-        yet, in this catalogue.
+        The names that are known, beside those that datasets of users' own may have; without it any is taken: an
+        execution may be of a dataset that is no longer, or not yet, in this catalogue.
     """
     check = Checker()
     check.keys("", raw, _KEYS, required=("datasets", "seeds", "models"))
     name = raw.get("name")
     if not (isinstance(name, str) and NAME.fullmatch(name)):
         check.problem(f"name {shown(name)} is not 1 to 40 of a-z, 0-9, - and _")
-    named = check.names("datasets", raw.get("datasets", []), datasets)
+    named = _datasets(check, raw.get("datasets", []), datasets)
     techniques = check.names("techniques", raw.get("techniques", list(TECHNIQUES)), TECHNIQUES)
     seeds = _seeds(check, raw.get("seeds", []))
     protocol = _protocol(check, raw)
@@ -252,6 +252,12 @@ def spec_from_mapping(raw: Mapping[str, Any], where: str, datasets: Sequence[str
     _check_sizes(check, models, protocol.folds)
     _done(check, where)
     return spec
+
+
+def _datasets(check: Checker, given: Any, known: Sequence[str] | None) -> tuple[str, ...]:
+    """Return the names of datasets; of a name that may be a user's own dataset's, only the store says whether it is."""
+    own = [name for name in given if isinstance(name, str) and is_own_name(name)] if is_list(given) else []
+    return check.names("datasets", given, None if known is None else (*known, *own))
 
 
 def _done(check: Checker, where: str) -> None:

@@ -1,6 +1,7 @@
 """The table ``[splits]`` of a spec: how each dataset's rows are split.
 
-A dataset that it leaves out is split by the safest way that it allows, the first in the catalogue::
+A dataset that it leaves out is split by the safest way that it allows, the first in the catalogue; one of a user's own
+as :mod:`job.planning.known` finds it declared::
 
     [splits]
     corporate_credit_rating = "row"
@@ -16,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, get_args
 
-from job.catalogue import split_names
+from job.catalogue import DATASET_IDS, split_names
 from job.checker import Checker, is_int
 from job.errors import did_you_mean, shown
 from job.training.blocks import OUTER_FOLDS, ByGroup, ByRow, ByTime, Labels, Split
@@ -46,10 +47,13 @@ def read_splits(
     check.keys("splits", given, datasets)
     found: dict[str, Split] = {}
     for dataset in datasets:
-        allowed = split_names(dataset) if known else WAYS
+        own = known and dataset not in DATASET_IDS
+        if own and dataset not in given:  # what it is declared to have says the rest, before it is planned or run
+            continue
+        allowed = split_names(dataset) if known and not own else WAYS
         standard = allowed[0] if known else "row"
         split = _split(check, f"splits.{dataset}", given.get(dataset, standard), allowed)
-        if isinstance(split, ByGroup) and not _tenths(test_share):
+        if isinstance(split, ByGroup) and not tenths(test_share):
             check.problem(f"splits.{dataset}: by group, test_share must be in tenths such as 0.2 or 0.3")
         found[dataset] = split
     return found
@@ -79,6 +83,7 @@ def _split(check: Checker, where: str, given: Any, allowed: tuple[str, ...]) -> 
     return ByTime(**values)
 
 
-def _tenths(share: float) -> bool:
+def tenths(share: float) -> bool:
+    """Return whether a share can be made of the outer folds by group."""
     tenths = share * OUTER_FOLDS
     return abs(tenths - round(tenths)) < 1e-9 and 1 <= round(tenths) < OUTER_FOLDS

@@ -81,7 +81,13 @@ def platform() -> Iterator[Platform]:
         s3 = emulator.client("s3")
         s3.create_bucket(Bucket=OTHER_BUCKET)
         for bucket in (OTHER_BUCKET, outputs["S3BucketName"]):
-            for key in ("data/raw/cards.csv", "executions/a-1/results/x", "executions/a-1/progress/x", "models/x"):
+            for key in (
+                "data/raw/cards.csv",
+                "data/raw/cards.toml",
+                "executions/a-1/results/x",
+                "executions/a-1/progress/x",
+                "models/x",
+            ):
                 s3.put_object(Bucket=bucket, Key=key, Body=b"1")
         yield Platform(emulator, outputs, roles)
 
@@ -132,6 +138,9 @@ JOB_MAY: list[Request] = [
     s3("list_objects_v2", Prefix="executions/"),
     s3("head_object", "data/raw/cards.csv"),
     s3("get_object", "data/raw/cards.csv"),
+    s3("get_object", "data/raw/cards.toml"),
+    s3("list_objects_v2", Prefix="data/raw/"),
+    s3("put_object", "data/processed/cards_audit.parquet", Body=b"1"),
     s3("get_object", "data/processed/cards_X.parquet"),
     s3("get_object", "executions/a-1/results/x"),
     s3("get_object", "reports/a-1/report.html"),
@@ -147,6 +156,8 @@ JOB_MAY: list[Request] = [
 ]
 JOB_MAY_NOT: list[Request] = [
     s3("put_object", "data/raw/cards.csv", Body=b"1"),
+    s3("put_object", "data/raw/cards.toml", Body=b"1"),
+    s3("delete_object", "data/raw/cards.toml"),
     s3("put_object", "models/x", Body=b"1"),
     s3("put_object", "executionsx/a", Body=b"1"),
     s3("get_object", "models/x"),

@@ -44,7 +44,34 @@ def test_the_names_are_the_published_ones(either: Synthesized) -> None:
         "loan-default-prediction-corporate-ccc",
         "loan-default-prediction-lending-club-matured",
         "loan-default-prediction-taiwan-credit",
+        "loan-default-prediction-data-own",
+        "loan-default-prediction-own",
     }
+
+
+@pytest.mark.parametrize(("mode", "flags"), [("cpu", []), ("gpu", ["--use-gpu"])])
+def test_one_pair_of_definitions_is_for_all_declared_datasets(
+    mode: str, flags: list[str], request: pytest.FixtureRequest
+) -> None:
+    synthesized = request.getfixturevalue(mode)
+    data, training = definition(synthesized, "data", "own"), definition(synthesized, "training", "own")
+    assert data["ContainerProperties"]["Command"] == ["data", "process", "--force", *flags, "Ref::dataset"]
+    command = training["ContainerProperties"]["Command"]
+    assert command == ["experiment", "run", *flags, "--only-dataset", "Ref::dataset"]
+    options = [one["ContainerProperties"]["LogConfiguration"]["Options"] for one in (data, training)]
+    assert [one["awslogs-stream-prefix"] for one in options] == ["data-declared", "declared"]
+    for kind, own in (("data", data), ("training", training)):
+        other = definition(synthesized, kind, "taiwan_credit")
+        assert own["Tags"] == {**other["Tags"], "Dataset": "declared"}
+        for same in ("RetryStrategy", "Timeout", "PropagateTags", "ResourceRetentionPolicy"):
+            assert own[same] == other[same]
+        assert environment(own) == environment(other)
+        assert resources(own) == resources(other)
+    outputs = synthesized.template["Outputs"]
+    for output, name in (("OwnJobDefinitionArn", "own"), ("OwnDataJobDefinitionArn", "data-own")):
+        logical, _ = outputs[output]["Value"]["Fn::GetAtt"]
+        properties = synthesized.of("AWS::Batch::JobDefinition")[logical]
+        assert properties["JobDefinitionName"] == f"loan-default-prediction-{name}"
 
 
 @pytest.mark.parametrize("dataset", DATASETS)
@@ -203,6 +230,8 @@ def test_own_datasets_have_definitions_too() -> None:
     assert set(definitions(synthesized)) == {
         "loan-default-prediction-our-cards",
         "loan-default-prediction-data-our-cards",
+        "loan-default-prediction-own",
+        "loan-default-prediction-data-own",
     }
     command = definition(synthesized, "training", "our_cards")["ContainerProperties"]["Command"]
     assert command == ["experiment", "run", "--only-dataset", "our_cards"]

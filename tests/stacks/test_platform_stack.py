@@ -65,8 +65,8 @@ def test_the_mode_changes_exactly_what_the_published_table_lists(cpu: Synthesize
     # What it remembers of being told the mode is not a difference of the platform.
     remembered = {path for path in differing_paths(cpu.template, gpu.template) if path.startswith("/Metadata")}
     assert differing_paths(cpu.template, gpu.template) - remembered == expected
-    # A volume with two values, two environments with two each, ten definitions with five, five lines of description.
-    assert len(expected) == 2 + 2 * 2 + 10 * 5 + 5
+    # A volume with two values, two environments with two each, twelve definitions with five, five lines of description.
+    assert len(expected) == 2 + 2 * 2 + 12 * 5 + 5
 
 
 def test_the_mode_keeps_every_resource_under_its_name(cpu: Synthesized, gpu: Synthesized) -> None:
@@ -94,6 +94,8 @@ def test_the_outputs_are_the_published_ones_and_what_submission_needs(either: Sy
         "InstanceTypes",
         "SpotInstanceTypes",
         "JobShards",
+        "OwnDataJobDefinitionArn",
+        "OwnJobDefinitionArn",
         "AlertTopicArn",
         "Environment",
     }
@@ -137,7 +139,7 @@ def fixed_names(synthesized: Synthesized) -> set[str]:
 
 def test_only_job_definitions_and_the_log_group_have_names_of_their_own(either: Synthesized) -> None:
     kinds = ("", "data-")
-    expected = {f"loan-default-prediction-{k}{d.replace('_', '-')}" for k in kinds for d in DATASETS}
+    expected = {f"loan-default-prediction-{k}{d.replace('_', '-')}" for k in kinds for d in (*DATASETS, "own")}
     assert fixed_names(either) == {"/aws/batch/loan-default-prediction", *expected}
 
 
@@ -149,7 +151,7 @@ def test_two_environments_and_two_projects_live_side_by_side() -> None:
         synthesize(projectName="other-lab"),
     ]
     names = [name for stack in stacks for name in fixed_names(stack)]
-    assert len(names) == len(set(names)) == 4 * 11
+    assert len(names) == len(set(names)) == 4 * 13
     assert len({stack.stack_name for stack in stacks}) == 4
     assert "/aws/batch/loan-default-prediction-staging" in names
     assert "loan-default-prediction-staging-data-taiwan-credit" in names

@@ -13,7 +13,7 @@ from job.arrays import to_host
 from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
-from job.data.raw.dialect import LARGEST_NUMBER
+from job.data.raw.dialect import LARGEST_NUMBER, Dialect
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
@@ -50,6 +50,8 @@ class Derived:
     known_later : dict of str to array of length n
         Columns that become known only later, as far as the file has them: float64 ndarrays, or pyarrow dictionary
         arrays of names. They are held against the features, and kept nowhere.
+    audit : dict of str to array of length n
+        Columns that are kept for audits and costs, and are no features: texts, and float64.
     """
 
     interim: Mapping[str, Any]
@@ -61,6 +63,7 @@ class Derived:
     dropped: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     known_later: Mapping[str, Any] = field(default_factory=dict)
+    audit: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,11 @@ class DerivedFile:
     def known_later(self) -> dict[str, list[Any]]:
         """The columns that become known only later, each as its stretches."""
         return _stretches([part.known_later for part in self.parts])
+
+    @property
+    def audit(self) -> dict[str, list[Any]]:
+        """The columns that are kept for audits and costs, each as its stretches."""
+        return _stretches([part.audit for part in self.parts])
 
     @property
     def dropped(self) -> dict[str, int]:
@@ -138,6 +146,16 @@ class Dataset:
         What is learnt in the folds, and the month at which outcomes were looked up.
     known_later : tuple of RawColumn
         Columns that become known only later: read where a file has them, held against the features, never one of them.
+    raw : str or None
+        The name under which the raw file lies, where the catalogue does not say it.
+    dialect : Dialect
+        How the raw file is written.
+    digest : str or None
+        SHA-256 of what a user declared of it, where it is a user's own.
+    audited : str or None
+        What the columns depend on that are kept for audits, as JSON; None where none are.
+    source : str
+        Where the raw file of a user's own can be had.
     """
 
     id: str
@@ -148,22 +166,35 @@ class Dataset:
     key: RawColumn | None = None
     declared: Declared = field(default_factory=Declared)
     known_later: tuple[RawColumn, ...] = ()
+    raw: str | None = None
+    dialect: Dialect = field(default_factory=Dialect)
+    digest: str | None = None
+    audited: str | None = None
+    source: str = ""
 
 
 def one_hot(
-    column: str, cells: Categories, levels: tuple[str, ...], put: Put, *, others: bool = False
+    column: str,
+    cells: Categories,
+    levels: tuple[str, ...],
+    put: Put,
+    *,
+    others: bool = False,
+    reference: str | None = None,
 ) -> tuple[dict[str, Array], dict[str, int]]:
     """Encode a categorical column.
 
     Parameters
     ----------
     levels : tuple of str
-        The declared levels. They are sorted and the first is dropped.
+        The declared levels. They are sorted and one is dropped.
     put : callable
         Takes the codes to the device.
     others : bool
         Whether missing and undeclared levels get a column of their own, ``{column}_unknown``; else they are told from
         the dropped level by nothing.
+    reference : str or None
+        The level that is dropped; None for the first.
 
     Returns
     -------
@@ -172,7 +203,8 @@ def one_hot(
     """
     codes, features = put(cells.codes), {}
     xp = array_namespace(codes)
-    for level in sorted(levels)[1:]:
+    dropped = min(levels) if reference is None else reference
+    for level in sorted(set(levels) - {dropped}):
         code = cells.values.index(level) if level in cells.values else -2
         features[f"{column}_{level}"] = to_host(xp.astype(codes == code, xp.float32))
     if others:
@@ -180,6 +212,14 @@ def one_hot(
         features[f"{column}_unknown"] = to_host(xp.astype(xp.take(other, codes + 1), xp.float32))
     unknown = {level or "": count for level, count in cells.counts().items() if level not in levels}
     return features, unknown
+
+
+def as_categories(codes: Array) -> Categories:
+    """Return numbers that are names, as float64 ndarray of shape (n,) with missing ones as NaN, as categories."""
+    known = ~np.isnan(codes)
+    values = np.unique(codes[known])
+    places = np.where(known, np.searchsorted(values, np.where(known, codes, 0)), -1)
+    return Categories(places.astype(np.int32), tuple(f"{value:g}" for value in values))
 
 
 def float32(values: Any) -> Array:

@@ -6,6 +6,7 @@ synthetic; a real file put in its place does not.
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import io
 import json
@@ -18,7 +19,7 @@ from pyarrow import csv as pa_csv
 from job import bounds
 from job.console import Console
 from job.data.datasets.dataset import Dataset
-from job.data.datasets.registry import dataset
+from job.data.datasets.registry import dataset, raw_of
 from job.data.raw.place import find_raw, is_file
 from job.errors import AlreadyThere, UsageError
 from job.store import Store, raw_keys, sample_key
@@ -38,10 +39,11 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
     UsageError
         Where `rows` is out of bounds.
     """
-    definition = dataset(name)
+    definition = dataset(store, name)
+    raw = raw_of(definition)
     if not LEAST_ROWS <= rows <= bounds.ROWS:
         raise UsageError(f"{rows:,} rows cannot be made", f"Ask for {LEAST_ROWS:,} to {bounds.ROWS:,}.")
-    plain, compressed = raw_keys(name)
+    plain, compressed = raw_keys(raw)
     standing = [key for key in (plain, compressed) if is_file(store, key)]
     if standing and not force:
         raise AlreadyThere(
@@ -55,15 +57,14 @@ def write_sample(store: Store, name: str, *, rows: int, seed: int, force: bool =
         file.flush()
         # Before the file appears: whatever happens between the two, a sample is never taken for a real file.
         note = {"rows": rows, "seed": seed, "sha256": digest.hexdigest()}
-        store.put(sample_key(name), (json.dumps(note, indent=1) + "\n").encode())
+        store.put(sample_key(raw), (json.dumps(note, indent=1) + "\n").encode())
     store.delete(compressed)
     return plain
 
 
 def write_sample_unless_there(store: Store, name: str, console: Console, *, rows: int, seed: int) -> None:
     """Write a synthetic raw file where there is no raw file, and say which of the two it is."""
-    dataset(name)
-    key = find_raw(store, name)
+    key = find_raw(store, raw_of(dataset(store, name)))
     if key is not None:
         console.info("raw_found", f"using {store.where(key)}", dataset=name)
         return
@@ -77,16 +78,24 @@ def write_sample_unless_there(store: Store, name: str, console: Console, *, rows
 
 
 def _chunks(definition: Dataset, rows: int, seed: int) -> Any:
-    yield (",".join(f'"{name}"' for name in definition.header) + "\n").encode()
+    dialect = definition.dialect
+    encoder = codecs.getincrementalencoder(dialect.encoding)()
+    if not dialect.columns:
+        names = dialect.separator.join(f'"{name}"' for name in definition.header)
+        yield _encoded(f"{names}\n".encode(), encoder)
     for block in definition.sample(rows, seed):
-        yield _csv(definition.header, block)
+        yield _encoded(_csv(definition.header, block, dialect.separator), encoder)
 
 
-def _csv(header: tuple[str, ...], block: Mapping[str, Any]) -> bytes:
+def _encoded(text: bytes, encoder: codecs.IncrementalEncoder) -> bytes:
+    return encoder.encode(text.decode())
+
+
+def _csv(header: tuple[str, ...], block: Mapping[str, Any], separator: str) -> bytes:
     length = len(next(iter(block.values())))
     empty = pa.nulls(length, pa.string())
     table = pa.table({name: pa.array(block[name]) if name in block else empty for name in header})
     # Text without a value is an empty cell, like a column that is not imitated at all.
     out = io.BytesIO()
-    pa_csv.write_csv(table, out, pa_csv.WriteOptions(include_header=False, quoting_style="needed"))
+    pa_csv.write_csv(table, out, pa_csv.WriteOptions(include_header=False, delimiter=separator, quoting_style="needed"))
     return out.getvalue()

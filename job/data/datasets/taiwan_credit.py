@@ -11,11 +11,10 @@ import numpy as np
 from array_api_compat import array_namespace
 
 from job.arrays import to_host
-from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
-from job.data.raw.cells import Categories, mapped, numbers
+from job.data.datasets.dataset import Dataset, Derived, Put, as_categories, float32, one_hot
+from job.data.raw.cells import mapped, numbers
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
-from job.metrics import Array
 
 TARGET = "default.payment.next.month"
 STATUS = ("PAY_0", "PAY_2", "PAY_3", "PAY_4", "PAY_5", "PAY_6")
@@ -45,7 +44,7 @@ def derive(raw: RawTable, put: Put) -> Derived:
     unknown: dict[str, Mapping[str, int]] = {}
     for name, levels in LEVELS.items():
         values[name] = to_host(_codes(put(numbers(raw, name)), levels, OTHER.get(name)))
-        encoded, strange = one_hot(name, _as_categories(values[name]), tuple(map(str, levels)), put)
+        encoded, strange = one_hot(name, as_categories(values[name]), tuple(map(str, levels)), put)
         features |= encoded
         if strange:
             unknown[name] = strange
@@ -62,13 +61,6 @@ def _codes(codes: Any, levels: tuple[int, ...], other: int | None) -> Any:
 
 def _where(condition: Any, values: Any, others: Any) -> Any:
     return array_namespace(condition).where(condition, values, others)
-
-
-def _as_categories(codes: Array) -> Categories:
-    known = ~np.isnan(codes)
-    values = np.unique(codes[known])
-    places = np.where(known, np.searchsorted(values, np.where(known, codes, 0)), -1)
-    return Categories(places.astype(np.int64), tuple(f"{value:g}" for value in values))
 
 
 def sample(rows: int, seed: int) -> Iterator[Mapping[str, Any]]:

@@ -9,7 +9,7 @@ from datetime import date
 from job.data.raw.dates import MONTHS, date_of
 
 FORMATS_RULE = "it is made of YYYY, MM or MMM, and DD, such as DD.MM.YYYY, M/D/YYYY, MMM-YYYY or YYYYMMDD"
-_TOKEN = re.compile(r"YYYY|MMM|MM|M|DD|D")
+TOKEN = re.compile(r"YYYY|MMM|MM|M|DD|D")
 _PARTS = {
     "YYYY": r"(?P<year>\d{4})",
     "MMM": r"(?P<name>[A-Za-z]{3,9})",
@@ -28,8 +28,8 @@ def is_format(text: str) -> bool:
     >>> is_format("DD.MM.YYYY"), is_format("MMM-YYYY"), is_format("DD.YYYY"), is_format("YY-MM")
     (True, True, False, False)
     """
-    rest = _TOKEN.sub("", text)
-    tokens = [token[0] for token in _TOKEN.findall(text)]
+    rest = TOKEN.sub("", text)
+    tokens = [token[0] for token in TOKEN.findall(text)]
     ordered = sorted(tokens)
     return ordered in (["M", "Y"], ["D", "M", "Y"]) and re.fullmatch(r"[-/. ,]*", rest) is not None and len(text) <= 20
 
@@ -49,7 +49,7 @@ def reader_of(format_: str | None) -> Callable[[str], date | None]:
         return date_of
     joined = bool(re.fullmatch(r"(YYYY|MM|DD)+", format_))  # where nothing stands between, a day has two digits
     pattern, last = "", 0
-    for token in _TOKEN.finditer(format_):
+    for token in TOKEN.finditer(format_):
         part = _PARTS[token[0]]
         pattern += re.escape(format_[last : token.start()]) + (part.replace("{1,2}", "{2}") if joined else part)
         last = token.end()

@@ -19,6 +19,11 @@ def declared_names(store: Store) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if is_own_name(name)))
 
 
+def dataset_names(store: Store) -> tuple[str, ...]:
+    """Return the names of the datasets that ldp has, and of those that are declared in a store."""
+    return (*DATASET_IDS, *declared_names(store))
+
+
 def find_declaration(store: Store, name: str) -> Declaration | None:
     """Return what is declared of a dataset, or None where nothing is.
 
@@ -66,6 +71,6 @@ def check_known(store: Store, names: Iterable[str]) -> None:
 
 def not_there(store: Store, name: str) -> DatasetNotFound:
     """Return what to say of a name that no dataset has."""
-    known = did_you_mean(name, (*DATASET_IDS, *declared_names(store)))
+    known = did_you_mean(name, dataset_names(store))
     own = f" To declare one of your own: `ldp data init FILE.csv --name {name}`." if is_own_name(name) else ""
-    return DatasetNotFound(f"there is no dataset {shown(name)} in {store.url}", f"{known[:1].upper()}{known[1:]}{own}")
+    return DatasetNotFound(f"there is no dataset {shown(name)} in {store.url}", f"{known}{own}")

@@ -41,27 +41,32 @@ def parse_side_by_side(file: BinaryIO, layout: Layout) -> list[Cells]:
         Where :func:`parse_in_order` must say what is the matter, or can read what this cannot.
     TooMuch
     """
+    return parts_of(batches_side_by_side(file, layout), tuple(layout.numbers), tuple(layout.texts))
+
+
+def batches_side_by_side(file: BinaryIO, layout: Layout) -> Iterator[Any]:
+    """Yield the rows of a file from its position on as record batches, as :meth:`Parser.block` gives them.
+
+    Raises
+    ------
+    Odd
+    """
     parser = Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
     waiting: deque[Future[Any]] = deque()
-
-    def parsed() -> Iterator[Any]:
-        for block in _whole_rows(file, parser.last_row):
-            if len(waiting) > threads:  # so that no more than a few blocks are held at once
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(lambda data: parser.block(as_utf8(data)), block))
-        while waiting:
-            yield waiting.popleft().result()
-
     with ThreadPoolExecutor(threads) as pool:
         try:
-            parts = parts_of(parsed(), tuple(layout.numbers), tuple(layout.texts))
+            for block in _whole_rows(file, parser.last_row):
+                if len(waiting) > threads:  # so that no more than a few blocks are held at once
+                    yield waiting.popleft().result()
+                waiting.append(pool.submit(lambda data: parser.block(as_utf8(data)), block))
+            while waiting:
+                yield waiting.popleft().result()
         except (pa.ArrowInvalid, WrongRow) as error:
             raise Odd(str(error)) from error
         finally:
             for future in waiting:
                 future.cancel()
-    return parts
 
 
 def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
@@ -71,15 +76,22 @@ def parse_in_order(file: BinaryIO, layout: Layout) -> list[Cells]:
     ------
     WrongRow, TooMuch, pyarrow.ArrowInvalid
     """
+    return parts_of(batches_in_order(file, layout), tuple(layout.numbers), tuple(layout.texts))
+
+
+def batches_in_order(file: BinaryIO, layout: Layout) -> Iterator[Any]:
+    """Yield the same row after row.
+
+    Raises
+    ------
+    WrongRow, pyarrow.ArrowInvalid
+    """
     parser = Parser(layout)
-    parts: list[Cells] = []
     try:
-        batches = pa_csv.open_csv(Utf8(file), *parser.options(bounds.LINE_BYTES, fast=False))
-        parts = parts_of(map(parser.careful, batches), tuple(layout.numbers), tuple(layout.texts))
+        yield from map(parser.careful, pa_csv.open_csv(Utf8(file), *parser.options(bounds.LINE_BYTES, fast=False)))
     except pa.ArrowInvalid as error:
         if "Empty CSV" not in str(error):
             raise
-    return parts
 
 
 def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:

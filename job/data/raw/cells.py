@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -14,13 +14,15 @@ import pyarrow.compute as pc
 
 from job.data.conversion import to_arrow, to_numpy, to_strings
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
-from job.data.raw.dialect import LARGEST_NUMBER
+from job.data.raw.dialect import LARGEST_NUMBER, Dialect
 from job.data.raw.missing import MISSING
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _PERCENT = "[\\s\u00a0\u202f]*%$"
+# Marks as they are declared, and as programs write them.
+_MARKS = {"": "", ",": ",", ".": "\\.", " ": "[ \u00a0\u202f]", "'": "['\u2019]"}
 
 
 def numbers(raw: RawTable, column: str) -> Array:
@@ -40,10 +42,7 @@ def numbers(raw: RawTable, column: str) -> Array:
 
 def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
     """Convert cells that are not all plain; `first` is the row of the first of them."""
-    missing = pc.is_in(cells, to_strings(MISSING))
-    known = pc.if_else(missing, pa.nulls(1, pa.string())[0], cells)
-    if pc.any(pc.ends_with(known, "%")).as_py():
-        known = pc.replace_substring_regex(known, _PERCENT, "")
+    missing, known = without_marks(cells, raw.dialect)
     try:
         values: Array = to_numpy(pc.cast(known, pa.float64()))
     except pa.ArrowInvalid:
@@ -56,6 +55,31 @@ def _from_cells(raw: RawTable, column: str, cells: Any, first: int) -> Array:
         remedy = "Correct the cell, or empty it where it stands for a missing value."
         raw.refuse(first + at, column, cells[at].as_py(), problem, remedy)
     return values
+
+
+def without_marks(cells: Any, dialect: Dialect) -> tuple[Any, Any]:
+    """Return which cells are missing, and the others without percent signs and marks of thousands, with points.
+
+    Parameters
+    ----------
+    cells : pyarrow string array
+    """
+    missing = pc.is_in(cells, to_strings([*MISSING, *dialect.missing]))
+    known = pc.if_else(missing, pa.nulls(1, pa.string())[0], cells)
+    if pc.any(pc.ends_with(known, "%")).as_py():
+        known = pc.replace_substring_regex(known, _PERCENT, "")
+    return missing, _with_points(known, dialect)
+
+
+def _with_points(cells: Any, dialect: Dialect) -> Any:
+    """Return cells without the marks of thousands, where they stand between groups of three, and with points."""
+    mark, decimal = _MARKS[dialect.thousands], _MARKS[dialect.decimal]
+    if mark:
+        grouped = pc.match_substring_regex(cells, rf"^[+-]?[0-9]{{1,3}}({mark}[0-9]{{3}})+({decimal}[0-9]*)?$")
+        cells = pc.if_else(grouped, pc.replace_substring_regex(cells, mark, ""), cells)
+    if dialect.decimal != ".":  # a point that is left is no mark of a number
+        cells = pc.replace_substring(pc.replace_substring(cells, ".", "\u00b7"), dialect.decimal, ".")
+    return cells
 
 
 def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) -> Array:
@@ -73,12 +97,15 @@ def _one_by_one(raw: RawTable, column: str, cells: Any, known: Any, first: int) 
 def numbers_if_any(raw: RawTable, column: str) -> Array:
     """Return a column as :func:`numbers` does, but with cells that are no such numbers as missing."""
     return np.concatenate(
-        [piece if isinstance(piece, np.ndarray) else _passing_over_others(piece) for piece in raw.numbers(column)]
+        [
+            piece if isinstance(piece, np.ndarray) else _passing_over_others(piece, raw.dialect)
+            for piece in raw.numbers(column)
+        ]
     )
 
 
-def _passing_over_others(cells: Any) -> Array:
-    known = pc.replace_substring_regex(cells, _PERCENT, "")
+def _passing_over_others(cells: Any, dialect: Dialect) -> Array:
+    known = _with_points(pc.replace_substring_regex(cells, _PERCENT, ""), dialect)
     plain = pc.if_else(pc.match_substring_regex(known, f"^({_NUMBER.pattern})$"), known, pa.nulls(1, pa.string())[0])
     values: Array = to_numpy(pc.cast(pc.utf8_ltrim(plain, "+"), pa.float64()))
     return np.where(np.abs(values) <= LARGEST_NUMBER, values, np.nan)
@@ -109,7 +136,7 @@ class Categories:
 def categories(raw: RawTable, column: str) -> Categories:
     """Return a column as categories."""
     cells = raw.texts(column)
-    order = sorted(set(cells.values) - set(MISSING))
+    order = sorted(set(cells.values) - {*MISSING, *raw.dialect.missing})
     place = {value: i for i, value in enumerate(order)}
     to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
     return Categories(to_code[cells.codes], tuple(order))
@@ -131,15 +158,24 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
     return codes
 
 
-def months(raw: RawTable, column: str, first: date, last: date) -> Array:
+def months(
+    raw: RawTable,
+    column: str,
+    first: date,
+    last: date,
+    read: Callable[[str], date | None] = date_of,
+    why_not: Callable[[str], tuple[str, str]] = why_no_date,
+) -> Array:
     """Return a column of dates as datetime64[D], missing cells as NaT; a month counts as its first day.
-
-    What :func:`job.data.raw.dates.date_of` reads is read.
 
     Parameters
     ----------
     first, last : datetime.date
         Between which the dates must lie.
+    read : callable
+        From a cell to its date, or None where it is none; as :func:`job.data.raw.dates.date_of`.
+    why_not : callable
+        From a cell that is none to what is the matter with it, and what to do about it.
 
     Raises
     ------
@@ -149,9 +185,9 @@ def months(raw: RawTable, column: str, first: date, last: date) -> Array:
     found = categories(raw, column)
     days = []
     for i, value in enumerate(found.values):
-        day = date_of(value)
+        day = read(value)
         if day is None or not first <= day <= last:
             row = int((found.codes == i).argmax())
-            raw.refuse(row, column, value, *(why_no_date(value) if day is None else out_of_bounds(first, last)))
+            raw.refuse(row, column, value, *(why_not(value) if day is None else out_of_bounds(first, last)))
         days.append(np.datetime64(day, "D"))
     return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]

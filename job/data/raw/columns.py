@@ -17,8 +17,8 @@ from job.data.raw.dialect import LARGEST_NUMBER
 from job.metrics import Array
 
 PART_ROWS = 1 << 17  # what is computed with at a time: an array of them stays in a processor's cache
-# A cell that no file has: it marks the row that is put behind every block.
-END = "\x1f end of block \x1f"
+# A cell that no file has, and no separator is in: it marks the row that is put behind every block.
+END = "\x1fend_of_block\x1f"
 
 
 class Odd(Exception):

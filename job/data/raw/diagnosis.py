@@ -21,6 +21,7 @@ def diagnose(source: Source, problem: str) -> NoReturn:
     width, between = source.found_header.width, source.found_header.between
     names = {i: name for name, i in source.found_header.positions.items()}
     line: int | None = None
+    encoding = source.dialect.encoding.upper()
     try:
         for line, record in source.records():
             if len(record) != width and between.looks_like_a_header(record):
@@ -39,8 +40,8 @@ def diagnose(source: Source, problem: str) -> NoReturn:
             for i, name in names.items():
                 if "\ufffd" in record[i]:
                     raise RawFileInvalid(
-                        f"{source.where}, line {line}, column {name}: {shown(record[i])} is not UTF-8",
-                        "Save the file in UTF-8.",
+                        f"{source.where}, line {line}, column {name}: {shown(record[i])} is not {encoding}",
+                        f"Save the file in {encoding}.",
                     )
     except csv.Error as error:
         after = "" if line is None else f" after line {line}"

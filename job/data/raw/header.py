@@ -10,18 +10,13 @@ from dataclasses import dataclass
 
 from job import bounds
 from job.data.raw.between import Between, plain
+from job.data.raw.dialect import SEPARATORS, Dialect
 from job.data.raw.notcsv import check_is_text
 from job.errors import RawFileInvalid
 
 HEAD_BYTES = 4 << 20  # where the header must end: room for many thousands of columns
 HEADER_WITHIN = 6  # records: a title line or two may stand before the header
-_SEPARATORS = (
-    (";", "semicolons"),
-    ("\t", "tabs"),
-    ("|", "vertical bars"),
-    (" ", "blanks"),
-    (",", "commas within quotation marks"),
-)
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars", " ": "blanks", ",": "commas"}
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class _Record:
+class HeadRecord:
     """A record that may be the header: its cells, the line it begins on, its lines, and what ends with it."""
 
     cells: list[str]
@@ -98,9 +93,11 @@ class _Record:
     length: int
 
     def matches(self, columns: Sequence[RawColumn]) -> dict[str, list[int]]:
+        """Return the places of each column."""
         return _positions(self.cells, columns)
 
     def is_header(self, columns: Sequence[RawColumn]) -> bool:
+        """Return whether it has each column once."""
         return all(len(found) == 1 for found in self.matches(columns).values())
 
 
@@ -110,6 +107,7 @@ def find_header(
     where: str,
     key: RawColumn | None = None,
     optional: Sequence[RawColumn] = (),
+    dialect: Dialect | None = None,
 ) -> Header:
     """Find the header in the first bytes of a file; a title line or two may stand before it.
 
@@ -127,6 +125,8 @@ def find_header(
         The column that tells the rows apart; a file may lack it.
     optional : sequence of RawColumn
         More columns that a file may lack.
+    dialect : Dialect, optional
+        How the file is written; where that names the columns, the file has no header.
 
     Raises
     ------
@@ -134,9 +134,12 @@ def find_header(
         Where it is no CSV file, or lacks columns, or has one twice.
     """
     check_is_text(where, head)
-    records: list[_Record] = []
+    dialect = dialect or Dialect()
+    if dialect.columns:
+        return _declared_header(head, (*columns, *optional), key, dialect)
+    records: list[HeadRecord] = []
     try:
-        for record in _records(head):
+        for record in records_of(head, dialect.separator):
             if records and records[-1].is_header(columns) and not record.is_header(columns):
                 break
             records.append(record)
@@ -144,7 +147,7 @@ def find_header(
         if not records or not records[-1].is_header(columns):
             raise RawFileInvalid(f"{where} is not a CSV file: {error}", "Put the file there as CSV.") from None
     if not records or not records[-1].is_header(columns):
-        raise _bad_header(where, records, columns)
+        raise _bad_header(where, records, columns, dialect.separator)
     header, before = records[-1], records[:-1]
     places = {name: found[0] for name, found in header.matches(columns).items()}
     places |= {name: found[0] for name, found in _positions(header.cells, optional).items() if len(found) == 1}
@@ -171,9 +174,23 @@ def find_header(
     return Header(header.length, header.line, lines, width, places, between, keys[0] if len(keys) == 1 else None)
 
 
-def _records(head: bytes) -> Iterator[_Record]:
-    """Yield the first records of a file."""
-    mark = 3 if head.startswith(b"\xef\xbb\xbf") else 0
+def _declared_header(head: bytes, columns: Sequence[RawColumn], key: RawColumn | None, dialect: Dialect) -> Header:
+    """Return the header of a file that has none, from the columns' names that are declared."""
+    places = {name: i for i, name in enumerate(dialect.columns)}
+    needed = {column.name: places[column.name] for column in columns if column.name in places}
+    between = Between(dialect.columns, needed, frozenset(), ())
+    identity = None if key is None else places.get(key.name)
+    return Header(_mark(head), 0, 0, len(dialect.columns), needed, between, identity)
+
+
+def _mark(head: bytes) -> int:
+    """Return how many bytes of a file are a byte-order mark."""
+    return 3 if head.startswith(b"\xef\xbb\xbf") else 0
+
+
+def records_of(head: bytes, separator: str) -> Iterator[HeadRecord]:
+    """Yield the first records of a file, at most :data:`HEADER_WITHIN`."""
+    mark = _mark(head)
     # Bytes that are not UTF-8 survive the way to text and back, so that lengths stay true.
     text = io.StringIO(head[mark:].decode("utf-8", "surrogateescape"), newline="")
     lines: list[str] = []
@@ -184,14 +201,14 @@ def _records(head: bytes) -> Iterator[_Record]:
             yield line
 
     length, before = mark, 0
-    reader = csv.reader(read_lines())
+    reader = csv.reader(read_lines(), delimiter=separator)
     for _ in range(HEADER_WITHIN):
         cells = next(reader, None)
         if cells is None:
             return
         whole = "".join(lines[before:])
         length += len(whole.encode("utf-8", "surrogateescape"))
-        yield _Record(cells, before + 1, whole, len(lines) - before, length)
+        yield HeadRecord(cells, before + 1, whole, len(lines) - before, length)
         before = len(lines)
 
 
@@ -208,6 +225,10 @@ def _positions(record: Sequence[str], columns: Sequence[RawColumn]) -> dict[str,
     coded = {column.name: places(map(normal, column.codes)) for column in columns}
     numbers = [column.name for column in columns if column.number]
     by_codes = all(coded[name] for name in numbers) and not any(found[name] for name in numbers)
+    for column in columns:  # of names that are alike, the one that is meant to the letter
+        exact = [i for i in found[column.name] if record[i].strip() == column.name]
+        if len(exact) == 1 and not column.aliases and not column.codes:
+            found[column.name] = exact
     usable = {column.name for column in columns if by_codes or not column.number}
     return {name: places or (coded[name] if name in usable else []) for name, places in found.items()}
 
@@ -216,16 +237,18 @@ def _known(matches: Mapping[str, list[int]]) -> int:
     return sum(bool(found) for found in matches.values())
 
 
-def _bad_header(where: str, records: Sequence[_Record], columns: Sequence[RawColumn]) -> RawFileInvalid:
+def _bad_header(where: str, records: Sequence[HeadRecord], columns: Sequence[RawColumn], meant: str) -> RawFileInvalid:
     best = max(records, key=lambda record: _known(record.matches(columns)), default=None)
     matches = best.matches(columns) if best is not None else _positions([], columns)
     for record in records:
-        for separator, name in _SEPARATORS:
+        for separator in (*SEPARATORS[1:], SEPARATORS[0]):
             spread = [part.strip('"') for cell in record.cells for part in cell.split(separator)]
             if _known(_positions(spread, columns)) > max(_known(matches), len(columns) // 2):
+                name = _SEPARATORS[separator] + " within quotation marks" * (separator == meant)
+                points = " and points in the numbers" if meant == "," else ""
                 return RawFileInvalid(
                     f"the columns of {where}, line {record.line}, are separated by {name}",
-                    "Save it with commas between the columns and points in the numbers.",
+                    f"Save it with {_SEPARATORS[meant]} between the columns{points}.",
                 )
     twice = [name for name, found in matches.items() if len(found) > 1]
     missing = [column for column in columns if not matches[column.name]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from pyarrow import csv as pa_csv
 from job.data.conversion import to_numpy, to_strings
 from job.data.raw.between import Between
 from job.data.raw.columns import END, Odd
+from job.data.raw.dialect import Dialect
 from job.data.raw.missing import MISSING, is_missing
 
 _KEY = " key "  # which no column is called
@@ -34,6 +35,7 @@ class Layout:
         What is passed over.
     key : int or None
         The position of what tells the rows apart.
+    dialect : Dialect
     """
 
     width: int
@@ -41,6 +43,7 @@ class Layout:
     texts: Mapping[str, int]
     between: Between
     key: int | None = None
+    dialect: Dialect = field(default_factory=Dialect)
 
 
 class WrongRow(Exception):
@@ -57,11 +60,11 @@ class Parser:
         last = [""] * layout.width
         for place in layout.texts.values():
             last[place] = END
-        self.last_row = ",".join(last).encode() + b"\n"
+        self.last_row = layout.dialect.separator.join(last).encode() + b"\n"
 
     def options(self, block_bytes: int, *, fast: bool) -> tuple[Any, Any, Any]:
         """Return pyarrow's options: numbers as numbers and names as codes where `fast`, everything as text else."""
-        coded = pa.dictionary(pa.int32(), pa.string())
+        coded, dialect = pa.dictionary(pa.int32(), pa.string()), self._layout.dialect
         types = {self._names[i]: pa.float64() if fast else pa.string() for i in self._layout.numbers.values()}
         types |= {self._names[i]: coded if fast else pa.string() for i in self._layout.texts.values()}
         if self._layout.key is not None:
@@ -70,13 +73,16 @@ class Parser:
             types.setdefault(self._names[0], pa.string())
         return (
             pa_csv.ReadOptions(column_names=self._names, block_size=block_bytes, use_threads=False),
-            pa_csv.ParseOptions(newlines_in_values=True, invalid_row_handler=self._on_wrong_width),
+            pa_csv.ParseOptions(
+                delimiter=dialect.separator, newlines_in_values=True, invalid_row_handler=self._on_wrong_width
+            ),
             pa_csv.ConvertOptions(
                 include_columns=list(types),
                 column_types=types,
                 check_utf8=False,
                 strings_can_be_null=False,
-                null_values=MISSING,
+                null_values=[*MISSING, *dialect.missing],
+                decimal_point=dialect.decimal,
             ),
         )
 

@@ -36,17 +36,24 @@ def find_raw(store: Store, dataset: str) -> str | None:
     return found[0] if found else None
 
 
-def require_raw(store: Store, dataset: str, source: str) -> str:
+def require_raw(store: Store, dataset: str, source: str, raw: str | None = None) -> str:
     """Return the key of a dataset's raw file.
+
+    Parameters
+    ----------
+    source : str
+        Where it can be had.
+    raw : str, optional
+        The name under which it lies, where that is another than the dataset's.
 
     Raises
     ------
     RawFileNotFound
     """
-    key = find_raw(store, dataset)
+    key = find_raw(store, raw or dataset)
     if key is None:
         raise RawFileNotFound(
-            f"there is no raw file {store.where(raw_keys(dataset)[0])} (or .csv.gz)",
+            f"there is no raw file {store.where(raw_keys(raw or dataset)[0])} (or .csv.gz)",
             f"Put it there (source: {source}), or try `ldp data sample {dataset}`.",
         )
     return key

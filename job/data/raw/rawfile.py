@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from job.data.raw.blocks import parse_in_order, parse_side_by_side
 from job.data.raw.columns import Cells, NumberPiece, Odd, Texts, TooMuch
 from job.data.raw.diagnosis import another_header, diagnose
+from job.data.raw.dialect import Dialect
 from job.data.raw.digest import digest_aside
 from job.data.raw.header import HEAD_BYTES, RawColumn, find_header
 from job.data.raw.parser import Layout, WrongRow
@@ -51,6 +52,11 @@ class RawTable:
     def has(self, column: str) -> bool:
         """Tell whether an optional column is there."""
         return column in self.cells.numbers or column in self.cells.texts
+
+    @property
+    def dialect(self) -> Dialect:
+        """How the file is written."""
+        return self._source.dialect
 
     def numbers(self, column: str) -> Sequence[NumberPiece]:
         """Return the stretches of a column of numbers."""
@@ -118,6 +124,7 @@ def read_raw(
     columns: Sequence[RawColumn],
     identity: RawColumn | None = None,
     optional: Sequence[RawColumn] = (),
+    dialect: Dialect | None = None,
 ) -> RawFile:
     """Read the needed columns of a raw file.
 
@@ -132,13 +139,15 @@ def read_raw(
         The one that tells rows apart, which a file may lack.
     optional : sequence of RawColumn
         More columns that a file may lack; :meth:`RawTable.has` tells.
+    dialect : Dialect, optional
+        How the file is written; the standard is with commas, in UTF-8.
 
     Raises
     ------
     RawFileInvalid
         Naming the file, the line and column where there is one, and the remedy.
     """
-    source = Source(store, key)
+    source = Source(store, key, dialect=dialect or Dialect())
     try:
         file = _read(source, columns, identity, optional, parse_side_by_side)
     except Odd:
@@ -158,7 +167,7 @@ def _read(
     """Read a file once, from its first byte to its last."""
     with digest_aside() as digest, source.errors(), source.open(digest.update) as file:
         head = _read_up_to(file, HEAD_BYTES)
-        header = find_header(head, columns, source.where, identity, optional)
+        header = find_header(head, columns, source.where, identity, optional, source.dialect)
         source = source.with_header(header)
         numbers = {column.name for column in (*columns, *optional) if column.number}
         places = header.positions.items()
@@ -168,6 +177,7 @@ def _read(
             {name: place for name, place in places if name not in numbers},
             header.between,
             header.key,
+            source.dialect,
         )
         rest = Rest(head[header.offset :], file)
         try:

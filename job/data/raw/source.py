@@ -9,13 +9,14 @@ import io
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import BinaryIO, cast
 
 import numpy as np
 import pyarrow as pa
 
 from job import bounds
+from job.data.raw.dialect import Dialect
 from job.data.raw.header import Header
 from job.errors import RawFileInvalid, RawFileNotFound
 from job.store import Store
@@ -28,6 +29,7 @@ class Source:
     store: Store
     key: str
     header: Header | None = None
+    dialect: Dialect = field(default_factory=Dialect)
 
     @property
     def where(self) -> str:
@@ -47,18 +49,20 @@ class Source:
 
     @contextmanager
     def open(self, told: Callable[[bytes], object] = lambda _: None) -> Iterator[BinaryIO]:
-        """Open it, decompressed; `told` gets the bytes that lie in the store, all of them when the block ends."""
+        """Open it, decompressed and as UTF-8; `told` gets the bytes that are stored, all of them at the end."""
         with self.store.reader(self.key) as stored:
             compressed = stored.read(2) == b"\x1f\x8b"
             stored.seek(0)
             file = cast("BinaryIO", _Told(stored, told))
-            if compressed:
-                with gzip.open(file) as plain:
-                    yield cast("BinaryIO", plain)
-            else:
-                yield file
+            yield self.plain(file, compressed=compressed)
             while file.read(1 << 20):
                 pass
+
+    def plain(self, stored: BinaryIO, *, compressed: bool) -> BinaryIO:
+        """Return what is stored as it is read: decompressed, as UTF-8."""
+        file = cast("BinaryIO", gzip.open(stored)) if compressed else stored  # noqa: SIM115 - `stored` is closed by whoever opened it
+        encoding = self.dialect.encoding
+        return file if encoding == "utf-8" else cast("BinaryIO", Utf8(file, encoding))
 
     @contextmanager
     def errors(self) -> Iterator[None]:
@@ -80,7 +84,7 @@ class Source:
             text = io.TextIOWrapper(binary, "utf-8", errors="replace", newline="")
             lines = _Lines(text, self.where, header.lines)
             begins = header.lines + 1
-            for record in csv.reader(lines, strict=True):
+            for record in csv.reader(lines, delimiter=self.dialect.separator, strict=True):
                 lines.length = 0
                 ends = lines.number
                 if not header.between.is_passed_over(record):
@@ -183,27 +187,44 @@ class Rest(io.BufferedIOBase):
 
 
 class Utf8(io.BufferedIOBase):
-    """A stream that is UTF-8 throughout: other bytes become U+FFFD.
+    """A stream that is UTF-8 throughout: what is none, or none of another encoding, becomes U+FFFD.
 
-    A column that nobody asked for may hold them, and pyarrow's handler of rows with a wrong number of cells does not
-    survive them.
+    A column that nobody asked for may hold it, and pyarrow's handler of rows with a wrong number of cells does not
+    survive it.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, encoding: str = "utf-8") -> None:
         self._file = file
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._encoding = encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
+        self._rest = b""
 
     def readable(self) -> bool:
         """Return True."""
         return True
 
     def read(self, size: int | None = 1 << 20, /) -> bytes:
-        """Return about `size` bytes, none at the end."""
-        while True:
-            data = self._file.read(-1 if size is None else size)
+        """Return up to `size` bytes, none at the end."""
+        size = 1 << 20 if size is None or size < 0 else size
+        while not self._rest:
+            data = self._file.read(max(size, 1 << 10))
+            if self._decoder is None:
+                self._decoder = codecs.getincrementaldecoder(_exact(self._encoding, data))(errors="replace")
             text = self._decoder.decode(data, final=not data)
-            if text or not data:
-                return text.encode()
+            self._rest = text.encode("utf-8", "replace")  # half a pair of UTF-16 is a text that UTF-8 has no bytes for
+            if not data:
+                break
+        found, self._rest = self._rest[:size], self._rest[size:]
+        return found
+
+    read1 = read
+
+
+def _exact(encoding: str, begin: bytes) -> str:
+    """Return an encoding with the order of its bytes, where the file begins without a mark that says it."""
+    if encoding != "utf-16" or begin.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return encoding
+    return "utf-16-be" if begin[:1] == b"\0" else "utf-16-le"
 
 
 def as_utf8(data: bytes) -> bytes:

@@ -116,6 +116,16 @@ def test_batch_is_asked_as_its_documentation_wants_it() -> None:
     assert (found.revision, found.image) == (12, f"{URI}:cpu-12"), "the newest may come on any page"
 
 
+def test_the_definitions_for_declared_datasets_are_asked_for_by_name() -> None:
+    arn = "arn:aws:batch:eu-west-1:123456789012:job-definition/cards-own:3"
+    batch = Mock()
+    batch.get_paginator.return_value.paginate.return_value = [{"jobDefinitions": [described("cards-own", 4)]}]
+    stack = replace(platform(training={}), outputs={"OwnJobDefinitionArn": arn})
+    (found,) = active_definitions(batch, stack)
+    batch.get_paginator.return_value.paginate.assert_called_once_with(jobDefinitionName="cards-own", status="ACTIVE")
+    assert (found.dataset, found.kind, found.pinned) == ("own", "training", "cards-own:4")
+
+
 def described(name: str, revision: int) -> dict[str, Any]:
     image = f"{URI}:cpu-{revision}"
     return {"jobDefinitionName": name, "revision": revision, "containerProperties": {"image": image}}

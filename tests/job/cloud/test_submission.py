@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from job.cloud.checks import image_troubles, queue_troubles, quota_troubles, refuse
-from job.cloud.definitions import Image, JobDefinition
+from job.cloud.definitions import OWN, Image, JobDefinition, definition_for
 from job.cloud.names import JobName, execution_id, new_submission, submission_of
 from job.cloud.queues import Environment, Queue
 from job.cloud.quotas import Quota
@@ -101,6 +101,41 @@ def test_a_dataset_without_a_definition_is_named_with_the_nearest() -> None:
         DatasetNotFound, match=r"no data job definition for 'taiwan_credits' — Did you mean 'taiwan_credit'"
     ):
         requests(asked(datasets=("taiwan_credits",)), definitions(), QUEUES, "cards-dev")
+
+
+@pytest.mark.parametrize("gpu", [False, True])
+def test_a_declared_dataset_runs_by_the_definitions_for_all_of_them_with_its_own_name_and_tags(gpu: bool) -> None:
+    own = [definition(OWN, kind, gpu=gpu) for kind in ("data", "training")]
+    flags = ["--use-gpu"] if gpu else []
+    data, training = requests(asked(datasets=("german",)), [*definitions(gpu=gpu), *own], QUEUES, "cards-dev")
+    assert [str(data.name), str(training.name)] == [f"german-{kind}-{SUBMISSION}" for kind in ("data", "training")]
+    assert [data.definition.name, training.definition.name] == ["cards-data-own", "cards-training-own"]
+    sent = data.arguments({})
+    assert sent["containerOverrides"] == {"command": ["data", "process", "--force", *flags, "german"]}
+    assert sent["tags"]["Dataset"] == "german"
+    assert list(training.command[2 + len(flags) : 4 + len(flags)]) == ["--only-dataset", "german"]
+
+
+def test_a_definition_of_a_datasets_own_comes_before_that_for_all() -> None:
+    both = [definition(OWN, "data"), definition("german", "data")]
+    assert definition_for(both, "german", "data").dataset == "german"
+
+
+@pytest.mark.parametrize("name", ["own", "data", "lending_club", "German", "a-b", ""])
+def test_what_cannot_be_declared_has_no_definition(name: str) -> None:
+    with pytest.raises(DatasetNotFound, match="no training job definition"):
+        definition_for([*definitions(), definition(OWN, "training")], name, "training")
+
+
+def test_a_name_that_no_job_may_have_is_refused_with_the_reason() -> None:
+    with pytest.raises(DatasetNotFound, match="begins with a letter or a digit: declare it under another name"):
+        definition_for([definition(OWN, "data")], "_german", "data")
+
+
+def test_all_takes_in_declared_datasets_where_the_platform_has_jobs_for_them() -> None:
+    spec = ["taiwan_credit", "german", "lending_club"]
+    assert chosen_datasets((), True, spec, ["taiwan_credit"], own=True) == ("taiwan_credit", "german")
+    assert chosen_datasets((), True, spec, ["taiwan_credit"]) == ("taiwan_credit",)
 
 
 @given(

@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from moto import mock_aws
 
+from job.cloud.checks import data_troubles
 from job.cloud.rawcheck import HEAD, check_raw, whole_rows_at_the_beginning, whole_rows_at_the_end
 from job.cloud.transfers import is_fetched, is_sound
 from job.cloud.upload import Uploader, present
@@ -27,7 +28,8 @@ from job.errors import (
     RawFileNotFound,
     UsageError,
 )
-from job.store import Store
+from job.store import Store, declaration_key, raw_keys
+from tests.job.data.rawfiles import sample_bytes
 
 KEY = "data/raw/taiwan_credit.csv"
 
@@ -158,3 +160,79 @@ def test_checkpoints_are_left_where_they_are() -> None:
     prefix = "executions/quick-1/"
     assert not is_fetched(f"{prefix}progress/a/b.json", prefix)
     assert is_fetched(f"{prefix}results/a/b.parquet", prefix)
+
+
+CARDS = """
+[file]
+raw = {raw}
+[target]
+column = "default.payment.next.month"
+bad = ["1"]
+good = ["0"]
+[features.AGE]
+kind = "number"
+"""
+
+
+def declare(local: Store, name: str = "cards", raw: str | None = None, more: str = "") -> bytes:
+    text = CARDS.replace("raw = {raw}", "" if raw is None else f'raw = "{raw}"') + more
+    local.put(declaration_key(name), text.encode())
+    if raw is None:
+        local.put(raw_keys(name)[0], sample_bytes("taiwan_credit"))
+    return text.encode()
+
+
+def sent_keys(s3: Any) -> list[str]:
+    return [one["Key"] for one in s3.list_objects_v2(Bucket="loans").get("Contents", [])]
+
+
+def test_a_declaration_goes_with_its_file_and_is_sent_again_only_where_it_changed(local: Store, s3: Any) -> None:
+    text = declare(local)
+    uploader = Uploader(s3, "loans", local)
+    (first,) = uploader.upload(["cards"])
+    assert (first.key, first.declarations, first.sent) == ("data/raw/cards.csv", ("data/raw/cards.toml",), True)
+    assert s3.get_object(Bucket="loans", Key="data/raw/cards.toml")["Body"].read() == text
+    (again,) = uploader.upload(["cards"])
+    assert (again.declarations, again.sent) == ((), False)
+    changed = declare(local, more="[costs]\nlgd = 0.4\nroi = 0.1\n")
+    (third,) = uploader.upload(["cards"])
+    assert (third.declarations, third.sent) == (("data/raw/cards.toml",), False)
+    assert s3.get_object(Bucket="loans", Key="data/raw/cards.toml")["Body"].read() == changed
+
+
+def test_datasets_of_one_file_send_it_once_and_each_its_declaration(local: Store, s3: Any) -> None:
+    declare(local, "young", raw="taiwan_credit")
+    declare(local, "old", raw="taiwan_credit")
+    (found,) = Uploader(s3, "loans", local, sample=True).upload(["taiwan_credit", "young", "old"])
+    assert found.datasets == ("taiwan_credit", "young", "old")
+    assert found.declarations == ("data/raw/young.toml", "data/raw/old.toml")
+    assert sent_keys(s3) == [
+        "data/raw/old.toml", "data/raw/taiwan_credit.csv", "data/raw/taiwan_credit.sample.json", "data/raw/young.toml",
+    ]  # fmt: skip
+
+
+def test_the_other_form_of_a_file_is_refused_by_the_name_that_it_has(local: Store, s3: Any) -> None:
+    declare(local, "young", raw="taiwan_credit")
+    s3.put_object(Bucket="loans", Key=f"{KEY}.gz", Body=b"x")
+    with pytest.raises(AlreadyThere, match=r"the bucket has data/raw/taiwan_credit\.csv\.gz"):
+        Uploader(s3, "loans", local, sample=True).upload(["young"])
+
+
+def test_what_would_not_process_as_it_is_declared_is_sent_with_nothing(local: Store, s3: Any) -> None:
+    declare(local, more='[features.shoe_size]\nkind = "number"\n')
+    with pytest.raises(RawFileInvalid, match="shoe_size"):
+        Uploader(s3, "loans", local).upload(["cards"])
+    assert sent_keys(s3) == []
+
+
+def test_jobs_of_a_declared_dataset_need_its_declaration_in_the_bucket_and_the_file_it_names(local: Store) -> None:
+    bucket = Store.open("memory:///")
+    (trouble,) = data_troubles(bucket, ["cards"], data=True, training=True)
+    assert "nothing is declared of cards" in trouble.what
+    assert "ldp cloud upload cards" in trouble.remedy
+    bucket.put(declaration_key("cards"), declare(local, raw="taiwan_credit"))
+    (trouble,) = data_troubles(bucket, ["cards"], data=True, training=True)
+    assert "no raw file" in trouble.what
+    assert "data/raw/taiwan_credit.csv" in trouble.what
+    bucket.put(KEY, b"x")
+    assert data_troubles(bucket, ["cards"], data=True, training=True) == []

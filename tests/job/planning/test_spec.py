@@ -47,7 +47,7 @@ def test_a_spec_is_read_with_its_defaults() -> None:
     ("change", "complaint"),
     [
         (("seeds = [1, 2]", "seds = [1, 2]"), "unknown key 'seds': did you mean 'seeds'?; seeds is missing"),
-        (("taiwan_credit", "taiwan"), "datasets: unknown 'taiwan': did you mean 'taiwan_credit'?"),
+        (("taiwan_credit", "Taiwan"), "datasets: unknown 'Taiwan': did you mean 'taiwan_credit'?"),
         (("models.mlp", "models.mpl"), "models: unknown 'mpl': did you mean 'mlp'?"),
         (('"smote"', '"smotte"'), "unknown 'smotte': did you mean 'smote'?"),
         (("n_estimators", "n_estimator"), "unknown key 'n_estimator' in [models.random_forest.grid]"),

@@ -26,8 +26,9 @@ ELSEWHERE = array_api_strict.Device("device1")  # which refuses to hand its arra
 
 
 def parts_of(store: Store, name: str) -> list[RawTable]:
-    definition = dataset(name)
-    return read_raw(store, require_raw(store, name, source_of(name)), definition.columns, definition.key).parts
+    definition = dataset(store, name)
+    key = require_raw(store, name, source_of(definition))
+    return read_raw(store, key, definition.columns, definition.key).parts
 
 
 @pytest.mark.parametrize("name", DATASET_IDS)
@@ -40,7 +41,7 @@ def test_features_have_one_fingerprint_on_every_device(name: str, tmp_path: Path
         sent.append(len(array))
         return array_api_strict.asarray(array, device=ELSEWHERE)
 
-    derive = dataset(name).derive
+    derive = dataset(store, name).derive
     for part in parts_of(store, name):
         here, there = derive(part, np.asarray), derive(part, put)
         assert all(isinstance(column, np.ndarray) for column in there.features.values())

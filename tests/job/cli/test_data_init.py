@@ -1,0 +1,155 @@
+"""A stranger's file, from ``ldp data init`` to a summary, without a line of code."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.job.data.declarations.strangers import export, german, wide
+
+SPEC = """
+datasets = ["{name}"]
+techniques = ["baseline"]
+seeds = [1, 2]
+folds = 3
+[splits]
+{name} = {split}
+[models.logistic_regression.grid]
+alpha = 1e-3
+"""
+BANK = ("--name", "bank", "--target", "Ausgang", "--bad", "ausgefallen", "--drop", "laufend", "--group", "Kunde")
+
+
+def summary_of(ldp: Any, folder: Path, name: str, split: str) -> Any:
+    (folder / "spec.toml").write_text(SPEC.format(name=name, split=split))
+    assert ldp("experiment", "run", "--spec", "spec.toml", "--jobs", "1")[0] == 0
+    code, out, _ = ldp("analyze", "summary", "--json")
+    assert code == 0
+    return json.loads(out)
+
+
+def declared(folder: Path, name: str) -> dict[str, Any]:
+    return tomllib.loads((folder / f"data/raw/{name}.toml").read_text("utf-8"))
+
+
+def test_german_credit_in_its_published_layout(ldp: Any, tmp_path: Path) -> None:
+    german(tmp_path / "german.data")
+    assert ldp("data", "init", "german.data", "--target", "c21", "--bad", "2")[0] == 0
+    found = declared(tmp_path, "german")
+    assert found["file"]["separator"] == " "
+    assert found["file"]["columns"] == [f"c{i}" for i in range(1, 22)]
+    assert found["target"] == {"column": "c21", "bad": ["2"], "good": ["1"]}
+    assert found["features"]["c1"] == {"kind": "category", "levels": ["A11", "A12", "A13", "A14"]}
+    assert found["features"]["c5"] == {"kind": "number"}
+    assert len(found["features"]) == 20
+    assert ldp("data", "process", "german")[0] == 0
+    assert "german" in ldp("data", "list")[1]
+    text = json.dumps(summary_of(ldp, tmp_path, "german", '"row"'))
+    assert "german" in text
+    assert "logistic_regression" in text
+
+
+def test_the_names_of_a_file_without_a_header_can_be_said(ldp: Any, tmp_path: Path) -> None:
+    german(tmp_path / "german.data", rows=300)
+    names = ",".join([*(f"a{i}" for i in range(20)), "class"])
+    assert ldp("data", "init", "german.data", "--columns", names, "--target", "class", "--bad", "2")[0] == 0
+    assert declared(tmp_path, "german")["file"]["columns"][-1] == "class"
+    assert ldp("data", "process", "german")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("encoding", "split", "words"),
+    [
+        ("utf-16", '{by = "time", origins = 2, months = 6, labels = "hindsight"}', "time"),
+        ("cp1252", '"group"', "group"),
+    ],
+)
+def test_a_banks_export_by_group_and_by_time(ldp: Any, tmp_path: Path, encoding: str, split: str, words: str) -> None:
+    export(tmp_path / "Export Bank.csv", encoding=encoding)
+    assert ldp("data", "init", "Export Bank.csv", *BANK, "--time", "Bewilligt")[0] == 0
+    found = declared(tmp_path, "bank")
+    assert found["file"] == {
+        "separator": ";",
+        "decimal": ",",
+        "thousands": ".",
+        "encoding": encoding,
+        "missing": ["k.A."],
+        "key": "Vertrag",
+    }
+    assert found["time"] == {"column": "Bewilligt", "format": "DD.MM.YYYY"}
+    assert found["known_later"] == {"columns": ["Verlust"]}
+    assert set(found["features"]) == {"Betrag", "Auslastung", "Zweck", "Geschlecht"}
+    path = tmp_path / "data/raw/bank.toml"
+    months = '[features.konto]\nkind = "months-between"\nfrom = "Konto seit"\nto = "Bewilligt"\nformat = "DD.MM.YYYY"\n'
+    path.write_text(path.read_text("utf-8") + "\n" + months, "utf-8")
+    assert ldp("data", "process", "bank")[0] == 0
+    assert words in json.dumps(summary_of(ldp, tmp_path, "bank", split))
+
+
+def test_three_hundred_columns_with_planted_leaks(ldp: Any, tmp_path: Path) -> None:
+    wide(tmp_path / "wide.csv")
+    code, _, told = ldp("data", "init", "wide.csv", "--target", "default")
+    assert code == 0
+    found = declared(tmp_path, "wide")
+    assert set(found["known_later"]["columns"]) == {"recovered", "score_at_end"}
+    assert "score_at_end" in told
+    assert found["file"]["key"] == "loan_number"
+    assert found["features"]["x005"] == {"kind": "number", "missing": [-999]}
+    assert "constant" not in found["features"]
+    assert len(found["features"]) == 295
+    assert ldp("data", "process", "wide")[0] == 0
+    assert "wide" in json.dumps(summary_of(ldp, tmp_path, "wide", '"row"'))
+
+
+def test_any_shipped_spec_runs_on_a_dataset_of_ones_own(ldp: Any, tmp_path: Path) -> None:
+    german(tmp_path / "german.data", rows=300)
+    assert ldp("data", "init", "german.data", "--target", "c21", "--bad", "2")[0] == 0
+    assert ldp("data", "process", "german")[0] == 0
+    code, out, _ = ldp("experiment", "plan", "--spec", "quick", "--only-dataset", "german", "--json")
+    assert code == 0
+    assert json.loads(out)["splits"] == {"german": {"by": "row"}}
+
+
+def test_nothing_is_overwritten_without_being_told(ldp: Any, tmp_path: Path) -> None:
+    german(tmp_path / "german.data", rows=300)
+    arguments = ("data", "init", "german.data", "--target", "c21", "--bad", "2")
+    assert ldp(*arguments)[0] == 0
+    path = tmp_path / "data/raw/german.toml"
+    path.write_text(path.read_text() + "# mine\n")
+    code, _, told = ldp(*arguments)
+    assert code == 1
+    assert "there is a declaration already" in told
+    assert path.read_text().endswith("# mine\n")
+    assert ldp(*arguments, "--force")[0] == 0
+    assert not path.read_text().endswith("# mine\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "Add --target COLUMN; the columns are: c1, c2"),
+        (("--target", "c99"), "there is no column 'c99'"),
+        (("--target", "c21"), "Add --bad VALUE, once for each; its values are: 1, 2."),
+        (("--target", "c21", "--bad", "3"), "c21 is nowhere '3'"),
+        (("--target", "c5", "--bad", "3"), "a target has two or a few"),
+        (("--target", "c21", "--bad", "2", "--name", "taiwan_credit"), "not a dataset that ldp has"),
+        (("--target", "c21", "--bad", "2", "--time", "c2"), "--time-format"),
+        (("--target", "c21", "--bad", "2", "--columns", "a,b"), "has 21 columns, and 2 names were given"),
+    ],
+)
+def test_what_is_not_said_is_asked_for(ldp: Any, tmp_path: Path, arguments: tuple[str, ...], words: str) -> None:
+    german(tmp_path / "german.data", rows=2000)
+    code, _, told = ldp("data", "init", "german.data", *arguments)
+    assert code in (1, 2)
+    assert words in told
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_unknown_name_is_told_how_to_declare_it(ldp: Any) -> None:
+    code, _, told = ldp("data", "process", "germn")
+    assert code == 2
+    assert "ldp data init FILE.csv --name germn" in told
