@@ -1,7 +1,7 @@
 """What is said to readers of a report, in their language: sentences, names, numbers and dates.
 
-Texts are written in English, which is also their key. Another language has a catalogue of gettext (``.po``) for the page
-and one for the plots, read as they are.
+Texts are written in English, which is also their key. Another language has a catalogue of gettext (``.po``) for the
+page and one for the plots, read as they are.
 """
 
 from __future__ import annotations
@@ -132,16 +132,14 @@ class Wording:
         match value:
             case str():
                 return value
-            case Name():
-                return self.name(value.id)
-            case Share():
-                return self.percent(value.value, value.digits)
+            case Name(identifier):
+                return self.name(identifier)
+            case Share(share, digits):
+                return self.percent(share, digits)
             case Sentence():
                 return self.say(value)
-            case int():
-                return self.whole(value)
-            case float():
-                return self.number(value)
+            case int() | float():
+                return self.number(value, 0 if isinstance(value, int) else 3)
             case _:
                 return self.listed([self._param(one) for one in value])
 
