@@ -172,7 +172,7 @@ def summarise(
     for dataset in execution.spec.datasets:
         state = _state(store, execution, dataset, units, verified, console)
         states.append(state)
-        ordered += _ranked([row for row in rows if row.dataset == dataset], state, sort)
+        ordered += ranked([row for row in rows if row.dataset == dataset], state, sort)
     order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
     return Summary(
         execution.id,
@@ -224,8 +224,8 @@ def _test_to_train(own: dict[Unit, StoredResult], verified: Verified, rows: int 
     return statistics.fmean(ratios) if ratios else None
 
 
-def _ranked(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[SummaryRow]:
-    """Return a dataset's rows with their standing, those that are ranked first."""
+def ranked(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[SummaryRow]:
+    """Return a dataset's rows with their standing at a metric, those that are ranked first."""
     means = [row.mean[sort] for row in rows]
     fewest = min((tested.positives for row in rows for tested in row.evidence.values()), default=None)
     # A row whose metric is undefined at a seed is over other seeds than the rest.
