@@ -163,8 +163,21 @@ def summarise(
         Where the storage gives not a single result.
     """
     check_metric(sort)
+    verified = read_all(store, execution, list(execution.spec.units()), evidence_of)
+    return summary_of(store, execution, verified, sort=sort, console=console)
+
+
+def summary_of(
+    store: Store, execution: Execution, verified: Verified, *, sort: str, console: Console | None = None
+) -> Summary:
+    """Compare results that were read.
+
+    Parameters
+    ----------
+    verified : Verified
+        Of all units of the execution, `seen` by :func:`job.analysis.evidence.evidence_of`.
+    """
     units = list(execution.spec.units())
-    verified = read_all(store, execution, units, evidence_of)
     results = list(verified.results.values())
     evidence: dict[Unit, Evidence] = {u: verified.seen[u] for u, r in verified.results.items() if _is_done(r)}
     rows = summary_rows(results, evidence)

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from job.cli.context import Context, JsonOption, open_context, print_json
+from job.cli.report import report
 
 if TYPE_CHECKING:
     from job.analysis.summary import Summary
     from job.executions.executions import Execution
 
 app = typer.Typer(help="Comparison: which combination detects defaulters best.", no_args_is_help=True)
+app.command()(report)
 
 ExecutionArgument = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
@@ -196,6 +198,7 @@ def export(
     """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
     from job.analysis import load
     from job.analysis.export import check_format, exported
+    from job.analysis.publishing import publish
     from job.analysis.study import all_differences
     from job.analysis.tracking import export_to_mlflow
 
@@ -211,8 +214,7 @@ def export(
         context.console.info("exported", f"{written} runs written to {tracking}, {stood} stood there")
         return
     pairs = all_differences(context.store, execution, found, chosen)
-    for key, content in exported(found, frame, pairs, to, chosen).items():
-        context.store.put(key, content)
+    for key in publish(context.store, execution.id, exported(found, frame, pairs, to, chosen), context.console, force=True):
         context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
 
 
@@ -270,12 +272,12 @@ def summarise_and_print(
     metrics: tuple[str, ...] | None = None,
 ) -> None:
     """Summarise an execution, print it, and write its CSV where that may be written."""
+    from job.analysis.publishing import publish
     from job.analysis.summary import DECISIVE, to_csv
     from job.cli.tables import print_summary
     from job.errors import StorageError
     from job.executions.status import choose_execution
     from job.planning.spec import spec_name
-    from job.store import report_key
 
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
@@ -287,9 +289,10 @@ def summarise_and_print(
     absent = [state.dataset for state in found.datasets if not state.present]
     if absent and not json:
         context.console.info("partial", f"no results yet for {', '.join(absent)}")
-    key = report_key(execution.id, "tables/summary.csv")
     try:
-        context.store.put(key, to_csv(found))
+        (key,) = publish(
+            context.store, execution.id, {"tables/summary.csv": to_csv(found)}, context.console, force=True
+        )
     except StorageError as error:  # who may only read has what was asked for: the table
         context.console.warning("table_not_written", f"{error.what}: the table is here only", remedy=error.remedy)
         return
