@@ -116,7 +116,7 @@ def draw_imbalance(data: PlotData, style: Style) -> Figure | None:
 
 
 def draw_cost_sensitive(data: PlotData, style: Style) -> Figure | None:
-    """Draw cost-sensitive learning less the baseline and each resampling, with 95 % intervals."""
+    """Draw cost-sensitive learning less the baseline and each resampling, with 95% intervals."""
     found = gains.cost_sensitive(data)
     if not found:
         return None

@@ -69,7 +69,7 @@ PLOTS: tuple[Plot, ...] = (
     _plot(
         "comparison",
         "Comparison",
-        "Means over the repetitions, the best on top, with 95 % intervals. Filled in blue: not distinguishable from "
+        "Means over the repetitions, the best on top, with 95% intervals. Filled in blue: not distinguishable from "
         "the best. Over seeds the intervals allow for splits that overlap; with one test part they are those of "
         "drawing it again, and other training rows are not in them. A cross is not ranked. Below the line: what the "
         "combinations are held against.",
@@ -111,7 +111,7 @@ PLOTS: tuple[Plot, ...] = (
     _plot(
         "cost_sensitive",
         "Cost-sensitive learning against resampling",
-        "Cost-sensitive learning less the other technique of the same model, with the 95 % interval of each pair "
+        "Cost-sensitive learning less the other technique of the same model, with the 95% interval of each pair "
         "alone. Filled: distinguishable after adjusting for all pairs of the dataset.",
         effects.draw_cost_sensitive,
         alternatives.of_cost_sensitive,
@@ -133,7 +133,7 @@ PLOTS: tuple[Plot, ...] = (
         "cost_curves",
         "Cost curves",
         "What decisions cost by how much dearer it is to grant to a defaulter than to refuse a good borrower, as a "
-        "share of the cheaper of granting all and refusing all: below 100 % the model pays, above 200 % it is cut off. "
+        "share of the cheaper of granting all and refusing all: below 100% the model pays, above 200% it is cut off. "
         "Means over the repetitions.",
         lines.draw_cost_curves,
         alternatives.of_cost_curves,
