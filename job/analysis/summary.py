@@ -128,6 +128,20 @@ def check_metric(metric: str) -> str:
     return metric
 
 
+def check_techniques(execution: Execution, techniques: Sequence[str]) -> None:
+    """Look whether an execution has these techniques.
+
+    Raises
+    ------
+    UsageError
+        Where it lacks one.
+    """
+    known = sorted({unit.technique for unit in execution.spec.units()})
+    for one in techniques:
+        if one not in known:
+            raise UsageError(f"{execution.id} has no technique {shown(one)}", did_you_mean(one, known))
+
+
 def read_regions(given: Sequence[str]) -> dict[str, float]:
     """Return the regions of practical equivalence, with those that ``METRIC=WIDTH`` sets.
 

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 from job.analysis.plots.data import PlotData
 from job.analysis.plots.look import UnitLook, look
-from job.analysis.plots.plot import PLOTS, Plot
-from job.analysis.plots.style import Style
+from job.analysis.plots.plot import PLOTS, Plot, heading
+from job.analysis.plots.style import Style, head
 from job.analysis.plots.svg import standalone_svg, to_png, to_svg
 
-__all__ = ["PLOTS", "Plot", "PlotData", "Style", "UnitLook", "look", "standalone_svg", "to_png", "to_svg"]
+__all__ = [
+    "PLOTS",
+    "Plot",
+    "PlotData",
+    "Style",
+    "UnitLook",
+    "head",
+    "heading",
+    "look",
+    "standalone_svg",
+    "to_png",
+    "to_svg",
+]

@@ -12,8 +12,7 @@ from job.analysis.plots import drawn, gains
 from job.analysis.plots.data import PlotData
 from job.analysis.ranking import LOWER_IS_BETTER
 from job.analysis.rows import SummaryRow
-from job.analysis.wording import Name, Sentence, Share
-from job.training.techniques import TECHNIQUES
+from job.analysis.wording import Name, Param, Sentence, Share
 
 NOTHING = Sentence("There is nothing to show.")
 
@@ -29,7 +28,7 @@ def of_comparison(data: PlotData) -> Sentence:
     if not bars:
         return NOTHING
     best, worst = bars[0], bars[-1]
-    params = {
+    params: dict[str, Param] = {
         "best": combination(best.row), "value": best.value, "metric": Name(data.metric), "n": len(bars),
         "worst": combination(worst.row), "lowest": worst.value,
     }  # fmt: skip
@@ -66,7 +65,7 @@ def of_stability(data: PlotData) -> Sentence:
 
 def of_heatmap(data: PlotData) -> Sentence:
     """Say which cell is the best and which the worst."""
-    found = told.heatmap(data, TECHNIQUES)
+    found = told.heatmap(data)
     if found.best is None:
         return NOTHING
     i, j = found.best
@@ -103,7 +102,7 @@ def of_imbalance(data: PlotData) -> Sentence:
         return Sentence("No technique can be held against a baseline.")
     rarest = [one for one in found if one.dataset == found[0].dataset]
     best = max(rarest, key=lambda one: one.mean)
-    params = {
+    params: dict[str, Param] = {
         "dataset": best.dataset, "rate": Share(best.default_rate), "technique": Name(best.technique),
         "gain": best.mean, "metric": Name(data.metric),
     }  # fmt: skip

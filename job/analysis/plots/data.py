@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ from job.analysis.resampled import LEAST_REPETITIONS, corrected_t
 from job.analysis.rows import SummaryRow
 from job.analysis.summary import DatasetState, Summary, ranked
 from job.metrics import Array
+from job.training.techniques import TECHNIQUES
 from job.training.unit import Unit
 
 
@@ -30,12 +31,15 @@ class PlotData:
         What combinations are compared by.
     units : dict of Unit to UnitLook
         Of that dataset, or of all.
+    techniques : set of str or None
+        Those that are shown; None for all. What is not shown still counts where pairs are adjusted for one another.
     """
 
     summary: Summary
     dataset: str | None
     metric: str
     units: Mapping[Unit, UnitLook]
+    techniques: frozenset[str] | None = None
 
     @property
     def state(self) -> DatasetState:
@@ -44,14 +48,24 @@ class PlotData:
 
     @property
     def rows(self) -> list[SummaryRow]:
-        """The combinations of the dataset that have a result, the best by the metric first."""
+        """The combinations of the dataset that have a result and are shown, the best by the metric first."""
+        return [row for row in self.every if self.shows(row.technique)]
+
+    def shows(self, technique: str) -> bool:
+        """Tell whether a technique is shown."""
+        return self.techniques is None or technique in self.techniques
+
+    @property
+    def every(self) -> list[SummaryRow]:
+        """The combinations of the dataset that have a result, shown or not, the best by the metric first."""
         own = [row for row in self.summary.rows if row.dataset == self.dataset]
         placed = own if self.metric == self.summary.sort else ranked(own, self.state, self.metric)
         return [row for row in placed if row.seeds]
 
     def unit(self, row: SummaryRow, seed: int) -> UnitLook | None:
         """Return the look at a row's unit."""
-        return self.units.get(Unit(row.dataset, row.model, row.technique, seed))
+        # Rows are of units, so their names are those of models and techniques.
+        return self.units.get(Unit(row.dataset, row.model, row.technique, seed))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -196,18 +210,12 @@ class Table:
     best: tuple[int, int] | None
 
 
-def heatmap(data: PlotData, order: Sequence[str]) -> Table:
-    """Return the mean of the metric by technique and model.
-
-    Parameters
-    ----------
-    order : sequence of str
-        The order of the techniques.
-    """
+def heatmap(data: PlotData) -> Table:
+    """Return the mean of the metric by technique and model."""
     rows = data.rows
     models = tuple(dict.fromkeys(row.model for row in rows))
     there = {row.technique for row in rows}
-    techniques = (*(one for one in order if one in there), *sorted(there.difference(order)))
+    techniques = (*(one for one in TECHNIQUES if one in there), *sorted(there.difference(TECHNIQUES)))
     values = np.full((len(models), len(techniques)), np.nan)
     for row in rows:
         mean = row.mean[data.metric]

@@ -52,7 +52,7 @@ def imbalance(data: PlotData) -> list[Gain]:
                 and row.model in own
                 and (gain := _less(row, own[row.model], data.metric)) is not None
             }
-            if gains and rate:
+            if gains and rate and data.shows(technique):
                 found.append(Gain(state.dataset, technique, rate, gains, statistics.fmean(gains.values())))
     return sorted(found, key=lambda one: (one.default_rate, one.dataset, one.technique))
 
@@ -78,7 +78,7 @@ def cost_sensitive(data: PlotData) -> list[Difference]:
     """
     ratio = None if data.state.repetition == "origin" else data.state.test_to_train
     found: list[Difference] = []
-    every = data.rows
+    every = data.every
     for model in dict.fromkeys(row.model for row in every):
         own = {row.technique: row for row in every if row.model == model}
         if COST_SENSITIVE not in own:
@@ -88,7 +88,7 @@ def cost_sensitive(data: PlotData) -> list[Difference]:
         found += [
             tested[name_of(own[other])]
             for other in (BASELINE, *RESAMPLING)
-            if other in own and name_of(own[other]) in tested
+            if other in own and data.shows(other) and name_of(own[other]) in tested
         ]
     return [one for one in found if one.difference is not None]
 

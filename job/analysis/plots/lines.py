@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from job.analysis.plots import drawn
 from job.analysis.plots.data import PlotData
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEIGHT, HIGHEST = 3.6, 2.0
-GUIDE = {"color": MUTED, "linewidth": 0.8, "linestyle": (0, (1.5, 2.0))}
+GUIDE: Mapping[str, Any] = {"color": MUTED, "linewidth": 0.8, "linestyle": (0, (1.5, 2.0))}
 
 
 def draw_roc(data: PlotData, style: Style) -> Figure | None:

@@ -59,6 +59,18 @@ def _plot(
     return Plot(id_, title, caption, drawn, lambda data, wording: wording.say(finding(data)), across)
 
 
+def heading(plot: Plot, data: PlotData, wording: Wording) -> str:
+    """Return what a plot that stands by itself says of its data: a picture is passed on without its page."""
+    states = [one for one in data.summary.datasets if one.present and data.dataset in (None, one.dataset)]
+    said = [wording.text(plot.title_msgid), *([] if data.dataset is None else [data.dataset]), data.summary.execution]
+    if any(state.synthetic for state in states):
+        said.append(wording.text("SYNTHETIC DATA"))
+    if any(state.partial for state in states):
+        present, total = sum(state.present for state in states), sum(state.total for state in states)
+        said.append(wording.text("PARTIAL: {present} of {total} units", present=present, total=total))
+    return " · ".join(said)
+
+
 _BEST = "Each model with its best technique, all on the test part of the first seed that they have in common."
 _RATE = " The dotted line is the default rate."
 _PERFECT = " The dotted lines are drawing lots and knowing all."

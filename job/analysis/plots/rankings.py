@@ -23,7 +23,6 @@ from job.analysis.plots.style import (
 from job.analysis.ranking import LOWER_IS_BETTER
 from job.analysis.rows import SummaryRow
 from job.analysis.wording import Wording
-from job.training.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -118,7 +117,7 @@ def _seconds(value: float, wording: Wording) -> str:
 
 def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
     """Draw the means by model and technique, dark where they are better, with the numbers in the cells."""
-    found = told.heatmap(data, TECHNIQUES)
+    found = told.heatmap(data)
     if found.best is None:
         return None
     import numpy as np

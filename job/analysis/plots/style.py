@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from job.analysis.wording import Wording
 
@@ -48,13 +48,16 @@ class Style:
     width: float = 7.2
 
 
+Line: TypeAlias = "Literal['-', '--', '-.', ':'] | tuple[float, tuple[float, ...]]"
+
+
 @dataclass(frozen=True)
 class Look:
     """How a series is drawn."""
 
     colour: str
     marker: str
-    line: str | tuple[int, tuple[float, ...]]
+    line: Line
 
 
 _TECHNIQUES: Mapping[str, Look] = {
@@ -83,6 +86,12 @@ def look_of_technique(name: str) -> Look:
 def look_of_model(name: str) -> Look:
     """Return how a model is drawn."""
     return _MODELS.get(name, OTHER)
+
+
+def head(figure: Figure, text: str) -> None:
+    """Write above a figure what it is of, for a file that stands by itself."""
+    with drawing():
+        figure.suptitle(text, x=0.005, ha="left", fontsize=SMALL, color=MUTED)
 
 
 @contextmanager
@@ -152,7 +161,7 @@ def signed(axis: Axis, wording: Wording) -> None:
     axis.set_major_formatter(lambda value, _: wording.number(value, _places(axis.get_majorticklocs()), signed=True))
 
 
-def _places(ticks: Sequence[float]) -> int:
+def _places(ticks: Any) -> int:
     return next((digits for digits in range(5) if all(abs(round(t, digits) - t) < 1e-9 for t in ticks)), 5)
 
 
