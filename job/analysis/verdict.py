@@ -76,8 +76,10 @@ def _unranked(rows: Sequence[SummaryRow]) -> Sentence:
     fewest = min((one.positives for row in rows for one in row.evidence.values()), default=0)
     if fewest < LEAST_POSITIVES:
         return Sentence(
-            "Nothing is ranked: a test part has {n} defaulters, and at least {least} are needed.",
+            "Nothing is ranked: a test part has {n} defaulter, and at least {least} are needed.",
             {"n": fewest, "least": LEAST_POSITIVES},
+            "Nothing is ranked: a test part has {n} defaulters, and at least {least} are needed.",
+            fewest,
         )
     return Sentence("Nothing is ranked: the metric is undefined for every combination.")
 
@@ -98,12 +100,18 @@ def _lead(
         return _lead_by_time(best, others, params, own)
     if best.standing.tied is None:
         return "untested", Sentence(
-            "{metric}: {best} has the best mean, {value}; whether the {n} others differ from it was not tested.", params
+            "{metric}: {best} has the best mean, {value}; whether the other differs from it was not tested.",
+            params,
+            "{metric}: {best} has the best mean, {value}; whether the {n} others differ from it was not tested.",
+            len(others),
         )
     tied = [row for row in others if row.standing.tied]
     if not tied:
         return "winner", Sentence(
-            "{metric}: {best} is the best with {value}, and distinguishable from all {n} others.", params
+            "{metric}: {best} is the best with {value}, and distinguishable from the other.",
+            params,
+            "{metric}: {best} is the best with {value}, and distinguishable from all {n} others.",
+            len(others),
         )
     named = tuple(combination(row) for row in tied[:NAMED])
     params |= {"tied": len(tied), "named": named}

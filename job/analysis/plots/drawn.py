@@ -113,7 +113,7 @@ def parameters(data: PlotData) -> dict[str, dict[str, dict[str, Choice]]]:
         counted: dict[str, Counter[str]] = {}
         for one in chosen:
             for name, value in one.items():
-                counted.setdefault(name, Counter())[_written(value)] += 1
+                counted.setdefault(name, Counter())[written(value)] += 1
         choices = {name: Choice(*count.most_common(1)[0], count.total()) for name, count in sorted(counted.items())}
         if choices:
             found.setdefault(row.model, {})[row.technique] = choices
@@ -125,14 +125,15 @@ def _varying(by_technique: dict[str, dict[str, Choice]], data: PlotData, model: 
     for unit, told in data.units.items():
         if unit.model == model:
             for name, value in told.parameters.items():
-                seen.setdefault(name, set()).add(_written(value))
+                seen.setdefault(name, set()).add(written(value))
     return {
         technique: {name: one for name, one in choices.items() if len(seen.get(name, ())) > 1}
         for technique, choices in by_technique.items()
     }
 
 
-def _written(value: Any) -> str:
+def written(value: Any) -> str:
+    """Return a parameter's value as a few characters."""
     if isinstance(value, list | tuple):
-        return "-".join(_written(one) for one in value)
+        return "-".join(written(one) for one in value)
     return f"{value:g}" if isinstance(value, float) else "–" if value is None else str(value)
