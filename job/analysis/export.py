@@ -54,9 +54,7 @@ def exported(
     return found
 
 
-def tables_of(
-    summary: Summary, differences: Sequence[Difference], to: str, metrics: Sequence[str]
-) -> dict[str, bytes]:
+def tables_of(summary: Summary, differences: Sequence[Difference], to: str, metrics: Sequence[str]) -> dict[str, bytes]:
     """Return the comparison and the pairs as files, by name below the report's folder."""
     records = summary.as_json()
     of_all = {"execution": summary.execution, "spec": summary.spec}

@@ -7,6 +7,7 @@ page and one for the plots, read as they are.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -54,11 +55,16 @@ NAMES: Mapping[str, str] = {
     "mcc": "MCC",
 }
 """How ids are called on a page."""
+_COMMON = frozenset({
+    "logistic_regression", "random_forest", "mlp", "reference", "balanced_accuracy", "precision", "sensitivity",
+    "specificity", "log_loss",
+})  # fmt: skip
+_FIRST = re.compile(r"\{(\w+)\}")
 
 
 @dataclass(frozen=True)
 class Name:
-    """An id that has a name for readers; one that has none is shown as it is."""
+    """An id that has a name for readers, in small letters within a sentence; one that has none is shown as it is."""
 
     id: str
 
@@ -120,8 +126,14 @@ class Wording:
 
     def say(self, sentence: Sentence) -> str:
         """Return a sentence in the language, as plain text."""
-        found = self._found(sentence)
-        return found.format_map({name: self._param(value) for name, value in sentence.params.items()})
+        said = self._said(sentence)
+        first = _FIRST.match(self._found(sentence))
+        # Names of datasets and the like are shown as they are wherever they stand.
+        begins = first is not None and isinstance(sentence.params.get(first[1]), Name | Sentence)
+        return said[:1].upper() + said[1:] if begins else said
+
+    def _said(self, sentence: Sentence) -> str:
+        return self._found(sentence).format_map({name: self._param(one) for name, one in sentence.params.items()})
 
     def _found(self, sentence: Sentence) -> str:
         if sentence.plural is None or sentence.n is None:
@@ -133,11 +145,12 @@ class Wording:
             case str():
                 return value
             case Name(identifier):
-                return self.name(identifier)
+                name = self.name(identifier)
+                return name[:1].lower() + name[1:] if identifier in _COMMON else name
             case Share(share, digits):
                 return self.percent(share, digits)
             case Sentence():
-                return self.say(value)
+                return self._said(value)
             case int() | float():
                 return self.number(value, 0 if isinstance(value, int) else 3)
             case _:
@@ -177,10 +190,11 @@ class Wording:
         return format_percent(value, f"0.{'0' * digits}%" if digits else "0%", locale=self.locale).replace("-", "−")
 
     def date(self, value: datetime) -> str:
-        """Return a day and a time."""
-        from babel.dates import format_datetime
+        """Return a day and a time in UTC."""
+        from babel.dates import format_date, format_time
 
-        return f"{format_datetime(value, 'long', locale=self.locale)}"
+        day, time = format_date(value, "long", locale=self.locale), format_time(value, "HH:mm", locale=self.locale)
+        return f"{day}, {time} UTC"
 
 
 @cache

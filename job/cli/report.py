@@ -34,9 +34,7 @@ def report(
 
     require_report()
     context = open_context()
-    execution = choose_execution(
-        context.store, execution_id, spec_name(spec) if spec else None, context.console
-    )
+    execution = choose_execution(context.store, execution_id, spec_name(spec) if spec else None, context.console)
     where = make_report(context.store, execution, context.console, metric=metric, locale=locale, force=force)
     context.console.info("report_written", f"the report: {where}", path=where)
 

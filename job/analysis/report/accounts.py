@@ -56,13 +56,31 @@ def _left_out(writer: Writer) -> Iterator[Row]:
             reasons.append((unit, writer.text("no result yet")))
         else:
             reasons.append((unit, writer.text("damaged or of something else")))
-    ordered = sorted(reasons, key=lambda one: (one[0].dataset, one[0].model, one[0].technique, one[1], one[0].seed))
+    nothing = _nothing_of(writer, reasons)
+    whole = {dataset for dataset, _ in nothing}
+    for dataset, why in nothing:
+        every = writer.text("all")
+        yield Row((Cell(dataset), Cell(every), Cell(every), Cell(every), Cell(why)))
+    ordered = sorted(
+        (one for one in reasons if one[0].dataset not in whole),
+        key=lambda one: (one[0].dataset, one[0].model, one[0].technique, one[1], one[0].seed),
+    )
     for (dataset, model, technique, why), group in groupby(
         ordered, key=lambda one: (one[0].dataset, one[0].model, one[0].technique, one[1])
     ):
         seeds = ", ".join(str(unit.seed) for unit, _ in group)
         names = Cell(dataset), Cell(writer.wording.name(model)), Cell(writer.wording.name(technique))
         yield Row((*names, Cell(seeds), Cell(why)))
+
+
+def _nothing_of(writer: Writer, reasons: list[tuple[Unit, str]]) -> list[tuple[str, str]]:
+    """Return the datasets of which no unit is there, all for the same reason, with that reason."""
+    found = []
+    for state in writer.content.summary.datasets:
+        own = [why for unit, why in reasons if unit.dataset == state.dataset]
+        if len(own) == state.total and len(set(own)) == 1:
+            found.append((state.dataset, own[0]))
+    return found
 
 
 def appendix(writer: Writer) -> Section:
@@ -82,7 +100,10 @@ def appendix(writer: Writer) -> Section:
             (
                 text("These are comparisons of methods on past loans. No model here was approved for decisions."),
                 text("Figures are of those who had credit: nothing is known of those who were refused."),
-                text("What past loans show need not hold for later ones: that was tested only where the split is by time."),
+                text(
+                    "What past loans show need not hold for later ones: that was tested only where the split is by "
+                    "time."
+                ),
             )
         ),
         Subheading(text("Data")),
@@ -90,8 +111,8 @@ def appendix(writer: Writer) -> Section:
         Subheading(text("Method")),
         Paragraph(
             text(
-                "Imputation, scaling and resampling were fitted inside each training fold; the test part was seen by none "
-                "of them, nor by the choice of parameters and thresholds."
+                "Imputation, scaling and resampling were fitted inside each training fold; the test part was seen by "
+                "none of them, nor by the choice of parameters and thresholds."
             )
         ),
         Facts(method),
@@ -226,12 +247,14 @@ def reproduction(writer: Writer) -> Section:
         (text("Protocol"), str(identity.protocol)),
         *sorted(identity.versions.items()),
     ]
-    prints = [
-        (state.dataset, state.fingerprint) for state in content.summary.datasets if state.fingerprint is not None
-    ]
+    prints = [(state.dataset, state.fingerprint) for state in content.summary.datasets if state.fingerprint is not None]
     blocks: list[Block] = [
         Code(text("Commands"), tuple(commands)),
-        *([] if shipped else [Paragraph(text("The spec is the user's own: its grids and seeds stand in the manifest."))]),
+        *(
+            []
+            if shipped
+            else [Paragraph(text("The spec is the user's own: its grids and seeds stand in the manifest."))]
+        ),
         Subheading(text("Versions")),
         Facts(tuple(facts)),
     ]

@@ -45,6 +45,8 @@ class Table:
 
     Attributes
     ----------
+    of : str
+        Of which data, where that is one dataset's.
     names : int
         How many columns from the left name the row.
     foot : tuple of str
@@ -58,10 +60,13 @@ class Table:
     rows: tuple[Row, ...]
     names: int = 1
     foot: tuple[str, ...] = ()
+    of: str = ""
 
     def without_empty_columns(self) -> Table:
         """Return the table without the columns that say nothing of any row."""
-        kept = [i for i in range(len(self.columns)) if any(row.cells[i].text not in ("", UNDEFINED) for row in self.rows)]
+        kept = [
+            i for i in range(len(self.columns)) if any(row.cells[i].text not in ("", UNDEFINED) for row in self.rows)
+        ]
         return replace(
             self,
             columns=tuple(self.columns[i] for i in kept),
@@ -76,6 +81,8 @@ class Figure:
 
     Attributes
     ----------
+    of : str
+        Of which data, where that is one dataset's.
     svg : str
         An ``svg`` element made by this program, with its names for screen readers.
     """
@@ -83,8 +90,8 @@ class Figure:
     kind: ClassVar[str] = "figure"
     id: str
     title: str
+    of: str
     caption: str
-    alt: str
     svg: str
 
 
@@ -204,4 +211,3 @@ class Page:
     facts: tuple[tuple[str, str], ...]
     sections: tuple[Section, ...]
     colophon: str
-

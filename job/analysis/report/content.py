@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -87,10 +86,15 @@ class Content:
         """Return the combinations of a dataset that have a result, the best first."""
         return [row for row in self.summary.rows if row.dataset == dataset and row.seeds]
 
-    def looks(self, row: SummaryRow) -> Iterator[tuple[int, UnitLook]]:
-        """Yield a combination's units that are done, by repetition."""
-        for seed in row.seeds:
-            yield seed, self.units[Unit(row.dataset, row.model, row.technique, seed)]
+    def looks(self, row: SummaryRow) -> list[tuple[Unit, UnitLook]]:
+        """Return a combination's units that are done, by repetition."""
+        names = row.dataset, row.model, row.technique
+        own = [
+            (unit, one)
+            for unit, one in self.units.items()
+            if one.done and (unit.dataset, unit.model, unit.technique) == names
+        ]
+        return sorted(own, key=lambda pair: pair[0].seed)
 
     def plotted(self, dataset: str | None) -> PlotData:
         """Return what the plots of a dataset are made from, or with None those of the whole execution."""

@@ -64,13 +64,11 @@ def _drawn(plot: Plot, content: Content, wording: Wording, place: int, state: Da
     if figure is None:
         return None
     name, alt = f"plot-{plot.id}-{place}", plot.alt(data, wording)
-    title = wording.text(plot.title_msgid)
-    if state is not None and len(content.states) > 1:
-        title = f"{title} · {state.dataset}"
+    title, of = wording.text(plot.title_msgid), "" if state is None else state.dataset
     if content.synthetic if state is None else state.synthetic:
-        title = f"{title} · {wording.text('synthetic')}"
-    svg = named(to_svg(figure, name), name, title, alt)
-    block = Figure(name, title, wording.text(plot.caption_msgid), alt, svg)
+        of = " · ".join(part for part in (of, wording.text("synthetic")) if part)
+    svg = named(to_svg(figure, name), name, f"{title} · {of}" if of else title, alt)
+    block = Figure(name, title, of, wording.text(plot.caption_msgid), svg)
     return Drawn(block, standalone_svg(figure), to_png(figure))
 
 

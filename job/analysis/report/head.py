@@ -18,7 +18,8 @@ def banners(writer: Writer) -> tuple[Banner, ...]:
             Banner(
                 text("Synthetic"),
                 text(
-                    "{datasets}: made-up sample data. Nothing on this page is a finding about borrowers.", datasets=names
+                    "{datasets}: made-up sample data. Nothing on this page is a finding about borrowers.",
+                    datasets=names,
                 )
                 if len(names) == len(content.summary.datasets)
                 else text("{datasets}: made-up sample data, and no finding about borrowers.", datasets=names),
@@ -61,8 +62,8 @@ def lead(writer: Writer) -> str:
     techniques = {technique for part in spec.models.values() for technique in part.techniques}
     combinations = sum(len(part.techniques) for part in spec.models.values())
     return writer.text(
-        "{combinations} combinations of {models} models and {techniques} ways to deal with class imbalance, compared on "
-        "{datasets} by {metric}.",
+        "{combinations} combinations of {models} models and {techniques} ways to deal with class imbalance, compared "
+        "on {datasets} by {metric}.",
         combinations=combinations,
         models=len(spec.models),
         techniques=len(techniques),

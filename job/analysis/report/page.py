@@ -67,8 +67,8 @@ def rendered(page: Page, wording: Wording) -> str:
     """Return a page as HTML."""
     style, script = _asset("page.css") + _running_head(page.banners), _asset("page.js")
     policy = (
-        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; base-uri 'none'; "
-        "form-action 'none'"
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
     )
     template = _environment().get_template("page.html")
     return template.render(page=page, text=wording.text, style=style, script=script, policy=policy)

@@ -56,7 +56,7 @@ def _ranking(writer: Writer, state: DatasetState, rows: list[SummaryRow]) -> lis
         Column(writer.metric, numeric=True),
         Column(writer.text("SD over seeds") if several else writer.text("SD over origins"), numeric=True),
         Column(writer.text("Against the best"), numeric=True),
-        Column(writer.text("95 % interval"), numeric=True),
+        Column(writer.text("95% interval"), numeric=True),
         Column(writer.text("p, Holm"), numeric=True),
         Column(writer.text("As good")),
         *(Column(writer.wording.name(one), numeric=True) for one in others),
@@ -94,7 +94,7 @@ def _ranking_foot(writer: Writer, state: DatasetState, rows: list[SummaryRow], p
     if any(row.standing.tied for row in rows):
         foot.append(
             writer.text(
-                "{mark} not distinguishable from the best at 5 %: corrected resampled t-test (Nadeau and Bengio), "
+                "{mark} not distinguishable from the best at 5%: corrected resampled t-test (Nadeau and Bengio), "
                 "Holm's adjustment over all pairs. The intervals are of each pair alone.",
                 mark=TIED,
             )
@@ -103,11 +103,11 @@ def _ranking_foot(writer: Writer, state: DatasetState, rows: list[SummaryRow], p
         foot.append(writer.text("Origins are no exchangeable repetitions: nothing is tested over them."))
     elif not any(pair.p_holm is not None for pair in pairs):
         foot.append(writer.text("Nothing was tested: that needs three seeds and more, the same ones for all."))
-    if any(row.standing.rank is None for row in rows):
-        foot.append(writer.text("Rows without a rank could not be ranked with the others."))
+    reasons = dict.fromkeys(reason for row in rows if (reason := row.standing.unranked))
+    foot += [writer.text("Not ranked: {reason}.", reason=writer.reason(one)) for one in reasons]
     if any(row.undefined for row in rows):
         foot.append(writer.text("Metrics that are undefined at a seed are the mean over the others."))
-    return [*foot, *dict.fromkeys(reason for row in rows if (reason := row.standing.unranked))]
+    return foot
 
 
 def against(differences: tuple[Difference, ...], best: SummaryRow) -> dict[str, Difference]:
@@ -191,9 +191,7 @@ def tradeoff(writer: Writer, plots: Plots) -> Section:
         "Sensitivity is the share of defaulters that are found; precision the share of those refused that would have "
         "defaulted. Techniques against imbalance buy the first with the second."
     )
-    return Section(
-        "tradeoff", writer.text("Precision against sensitivity"), intro, writer.by_dataset("tradeoff", of)
-    )
+    return Section("tradeoff", writer.text("Precision against sensitivity"), intro, writer.by_dataset("tradeoff", of))
 
 
 def heatmap(writer: Writer, plots: Plots) -> Section:
@@ -232,9 +230,7 @@ def imbalance(writer: Writer, plots: Plots) -> Section:
         "What each technique adds to the same model without it, against how rare defaults are. Where they are rarer, "
         "fewer test rows tell."
     )
-    return Section(
-        "imbalance", writer.text("Effect against imbalance"), intro, (*plots.of("imbalance", None), *table)
-    )
+    return Section("imbalance", writer.text("Effect against imbalance"), intro, (*plots.of("imbalance", None), *table))
 
 
 def _no_baseline(writer: Writer) -> Paragraph:
@@ -253,7 +249,7 @@ def cost_sensitive(writer: Writer, plots: Plots) -> Section:
             Column(writer.text("Model")),
             Column(writer.text("Cost-sensitive less …")),
             Column(writer.text("Difference"), numeric=True),
-            Column(writer.text("95 % interval"), numeric=True),
+            Column(writer.text("95% interval"), numeric=True),
             Column(writer.text("p, Holm"), numeric=True),
             Column(writer.text("Finding")),
         ]
@@ -292,4 +288,3 @@ def _finding(writer: Writer, one: Difference) -> str:
         return writer.text("not distinguishable")
     better = (one.difference > 0) != (one.metric in LOWER_IS_BETTER)
     return writer.text("better") if better else writer.text("worse")
-

@@ -110,7 +110,7 @@ def _of(part: str) -> Callable[..., Callable[[Mapping[str, Any]], float | None]]
             found: Any = told.get(part)
             for name in names:
                 found = None if found is None else found[name]
-            return found
+            return None if found is None else float(found)
 
         return find
 
@@ -125,7 +125,7 @@ def costs(writer: Writer, plots: Plots) -> Section:
         ratios = next((_ratios(one) for row in rows for _, one in writer.content.looks(row) if _ratios(one)), [])
         columns = [
             *writer.name_columns(),
-            *(Column(f"{writer.wording.whole(int(ratio))} : 1", numeric=True) for ratio in ratios),
+            *(Column(f"{writer.wording.whole(int(ratio))}\u00a0:\u00a01", numeric=True) for ratio in ratios),
             Column(writer.text("Maximum profit"), numeric=True),
             Column(writer.text("Refused for it"), numeric=True),
         ]
@@ -151,8 +151,8 @@ def costs(writer: Writer, plots: Plots) -> Section:
         return [*plots.of("cost_curves", state), *writer.table("costs", state, caption, columns, made, foot=foot)]
 
     intro = writer.text(
-        "Which combination is cheapest depends on how much more a granted defaulter costs than a refused good borrower. "
-        "That ratio is the lender's to know; here are the costs over a range of it."
+        "Which combination is cheapest depends on how much more a granted defaulter costs than a refused good "
+        "borrower. That ratio is the lender's to know; here are the costs over a range of it."
     )
     return Section("costs", writer.text("Cost curves"), intro, writer.by_dataset("costs", of))
 
@@ -205,13 +205,15 @@ def parameters(writer: Writer, plots: Plots) -> Section:
     def of(state: DatasetState) -> list[Block]:
         repetitions = writer.content.execution.spec.repetitions(state.dataset)
         rows = writer.content.rows(state.dataset)
-        varying = _varying(writer, state)
         columns = [*writer.name_columns(), *(Column(writer.repetition(state, one)) for one in repetitions)]
         made = []
         for row in rows:
-            chosen = {seed: _chosen(writer, one, varying.get(row.model, set())) for seed, one in writer.content.looks(row)}
+            chosen = {}
+            for unit, one in writer.content.looks(row):
+                grid = writer.content.execution.spec.grid(unit)
+                chosen[unit.seed] = _chosen(writer, one, {name for name, values in grid.items() if len(values) > 1})
             made.append(Row((*writer.names(row), *(Cell(chosen.get(one, "")) for one in repetitions))))
-        foot = [writer.text("Parameters that are the same in every unit of a model are left out.")]
+        foot = [writer.text("Parameters that the grid has one value of are left out.")]
         caption = writer.text("Chosen parameters, weights and thresholds")
         return [*plots.of("parameters", state), *writer.table("chosen", state, caption, columns, made, foot=foot)]
 
@@ -219,19 +221,7 @@ def parameters(writer: Writer, plots: Plots) -> Section:
         "What each search chose by its folds. Choices that change from seed to seed say that the data do not tell them "
         "apart."
     )
-    return Section(
-        "parameters", writer.text("Chosen parameters by seed"), intro, writer.by_dataset("parameters", of)
-    )
-
-
-def _varying(writer: Writer, state: DatasetState) -> dict[str, set[str]]:
-    """Return for each model the parameters that differ between its units."""
-    seen: dict[str, dict[str, set[str]]] = {}
-    for unit, one in writer.content.units.items():
-        if unit.dataset == state.dataset and one.done:
-            for name, value in one.parameters.items():
-                seen.setdefault(unit.model, {}).setdefault(name, set()).add(repr(value))
-    return {model: {name for name, values in told.items() if len(values) > 1} for model, told in seen.items()}
+    return Section("parameters", writer.text("Chosen parameters by seed"), intro, writer.by_dataset("parameters", of))
 
 
 def _chosen(writer: Writer, one: UnitLook, varying: set[str]) -> str:

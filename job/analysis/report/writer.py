@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from job.analysis.rows import SummaryRow
 from job.analysis.summary import DatasetState
 from job.analysis.wording import Wording
 from job.catalogue import entry_of
+
+_TOO_FEW = re.compile(r"(\d+) defaults in a test part are too few; at least (\d+) are needed")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,7 @@ class Writer:
     def title_of(self, dataset: str) -> str:
         """Return a dataset's id with its title, where the catalogue has one."""
         entry = entry_of(dataset)
-        return dataset if entry is None else entry.title
+        return dataset if entry is None else self.text(entry.title)
 
     def split(self, state: DatasetState) -> str:
         """Return how a dataset's rows are split."""
@@ -87,7 +90,9 @@ class Writer:
             case "row":
                 return self.text("by row")
             case "group":
-                return self.text("by group: no {group} is in both parts", group="group" if entry is None else entry.group)
+                return self.text(
+                    "by group: no {group} is in both parts", group=self.text("group" if entry is None else entry.group)
+                )
             case _:
                 return self.text("by time: each test part is later than its training part")
 
@@ -96,6 +101,22 @@ class Writer:
         if state.repetition == "origin":
             return self.text("Origin {number}", number=number)
         return self.text("Seed {number}", number=number)
+
+    def reason(self, unranked: str) -> str:
+        """Return why a row is not ranked; reasons of a kind that has no translation are in English."""
+        text = self.text
+        few = _TOO_FEW.fullmatch(unranked)
+        if few is not None:
+            numbers = {"n": int(few[1]), "least": int(few[2])}
+            return text("{n} defaults in a test part are too few; at least {least} are needed", **numbers)
+        known = {
+            "undefined or inapplicable": text("undefined or inapplicable"),
+            "over other seeds than the rows that are ranked": text("over other seeds than the rows that are ranked"),
+            "over other origins than the rows that are ranked": text(
+                "over other origins than the rows that are ranked"
+            ),
+        }
+        return known.get(unranked, unranked)
 
     def flags(self, state: DatasetState) -> tuple[str, ...]:
         """Return what has to be said of a dataset in large letters."""
@@ -106,11 +127,9 @@ class Writer:
         """Return the id of a part of the page, which holds no name from outside."""
         return f"{name}-{1 + self.content.summary.datasets.index(state)}"
 
-    def caption(self, text: str, state: DatasetState) -> str:
-        """Return a table's caption, which says of which data it is."""
-        made = f"{text} · {state.dataset}"
-        flags = self.flags(state)
-        return f"{made} · {', '.join(flags)}" if flags else made
+    def of(self, state: DatasetState) -> str:
+        """Return of which data something is, with what has to be said of them."""
+        return " · ".join((state.dataset, *self.flags(state)))
 
     def by_dataset(self, section: str, make: Callable[[DatasetState], Iterable[Block]]) -> tuple[Block, ...]:
         """Return the blocks of every dataset that has results, below its name where there are several."""
@@ -138,8 +157,8 @@ class Writer:
         made = tuple(rows)
         if not made:
             return []
-        place, told = self.place(name, state), self.caption(caption, state)
-        return [Table(place, told, tuple(columns), made, names, tuple(foot)).without_empty_columns()]
+        place, of = self.place(name, state), self.of(state)
+        return [Table(place, caption, tuple(columns), made, names, tuple(foot), of).without_empty_columns()]
 
     def mean(self, row: SummaryRow, of: Callable[[Any], float | None]) -> float | None:
         """Return the mean of something over a combination's units that have figures; None where one has none."""
