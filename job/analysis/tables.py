@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ESCAPED = {
+LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "≥": r"$\geq$",
     "≤": r"$\leq$", "–": "--", "[": "{[}", "]": "{]}", "*": "{*}",
@@ -88,7 +88,7 @@ def to_latex(records: Sequence[Mapping[str, Any]], columns: Sequence[str], digit
 
 def escaped(text: str) -> str:
     """Return text as LaTeX has to be given it; what does not print is left out."""
-    return "".join(_ESCAPED.get(one, one) for one in text if one.isprintable())
+    return "".join(LATEX.get(one, one) for one in text if one.isprintable())
 
 
 def _is_number(value: Any) -> bool:

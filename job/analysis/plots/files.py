@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from job.analysis import tables
 from job.analysis.plots.data import PlotData
@@ -11,6 +12,9 @@ from job.analysis.plots.records import RECORDS
 from job.analysis.plots.style import Style, head
 from job.analysis.plots.svg import standalone_svg, to_png
 from job.analysis.wording import Wording
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 USUAL_METRIC, USUAL_LOCALE = "balanced_accuracy", "en_US"
 
@@ -21,8 +25,11 @@ def files_of(plot: Plot, data: PlotData, wording: Wording) -> dict[str, bytes]:
     Nothing where there is nothing to show.
     """
     figure = plot.draw(data, Style(wording))
-    if figure is None:
-        return {}
+    return {} if figure is None else files_from(figure, plot, data, wording)
+
+
+def files_from(figure: Figure, plot: Plot, data: PlotData, wording: Wording) -> dict[str, bytes]:
+    """Return the files of a plot that is drawn; from then on the figure has its heading."""
     said = heading(plot, data, wording)
     head(figure, said)
     name = stem(plot, data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from job.analysis.export import tables_of
 from job.analysis.libraries import require_report
+from job.analysis.plots.files import USUAL_LOCALE, USUAL_METRIC
 from job.analysis.publishing import publish
 from job.analysis.report.content import gather
 from job.analysis.report.figures import draw
@@ -14,7 +15,11 @@ from job.console import Console
 from job.executions.executions import Execution
 from job.store import Store, report_key
 
-PAGE = "report.html"
+
+def page_name(metric: str, locale: str) -> str:
+    """Return the name of a page; what is not as usual stands in it."""
+    of = "" if metric == USUAL_METRIC else f"-{metric}"
+    return f"report{of}.html" if locale == USUAL_LOCALE else f"report{of}.{locale}.html"
 
 
 def make_report(
@@ -22,8 +27,8 @@ def make_report(
     execution: Execution,
     console: Console,
     *,
-    metric: str = "balanced_accuracy",
-    locale: str = "en_US",
+    metric: str = USUAL_METRIC,
+    locale: str = USUAL_LOCALE,
     force: bool = False,
 ) -> str:
     """Make an execution's report and write it below ``reports/{execution}/``.
@@ -54,10 +59,10 @@ def make_report(
     wording = Wording.of(locale)
     content = gather(store, execution, metric, console)
     plots = draw(content, wording)
-    files = {PAGE: written(content, plots, wording).encode()}
-    files |= {f"plots/{name}": data for name, data in plots.files().items()}
+    name = page_name(metric, locale)
+    files = {name: written(content, plots, wording).encode()} | plots.files()
     shown = tuple(dict.fromkeys((metric, *DECISIVE)))
     for to in ("csv", "latex"):
         files |= tables_of(content.summary, content.differences, to, shown)
     publish(store, execution.id, files, console, force=force)
-    return store.where(report_key(execution.id, PAGE))
+    return store.where(report_key(execution.id, name))

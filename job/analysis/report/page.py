@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from job.analysis.report import accounts, head, results, scores
 from job.analysis.report.blocks import Banner, Page
@@ -17,9 +17,12 @@ from job.analysis.report.content import Content
 from job.analysis.report.figures import Plots
 from job.analysis.report.writer import Writer
 from job.analysis.wording import Wording
+from job.terminal import harmless
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+_SPACES = "\n\u00a0\u202f"
 
 
 def written(content: Content, plots: Plots, wording: Wording) -> str:
@@ -81,6 +84,7 @@ def _environment() -> Environment:
         loader=PackageLoader("job.analysis.report", "assets"),
         autoescape=True,
         undefined=StrictUndefined,
+        finalize=_printed,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -91,6 +95,11 @@ def _running_head(banners: tuple[Banner, ...]) -> str:
     words = "   ".join(banner.word.upper() for banner in banners)
     spelled = "".join(one if one.isascii() and one.isalnum() else f"\\{ord(one):x} " for one in words)
     return f'@media print {{ @page {{ @top-right {{ content: "{spelled}"; font: bold 9pt sans-serif; }} }} }}\n'
+
+
+def _printed(value: Any) -> Any:
+    """Return what stands for a value: of text from outside, nothing that turns the direction of writing around."""
+    return harmless(value, keep=_SPACES) if type(value) is str else value
 
 
 def _asset(name: str) -> str:
