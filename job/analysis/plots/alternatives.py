@@ -15,6 +15,14 @@ from job.analysis.rows import SummaryRow
 from job.analysis.wording import Name, Param, Sentence, Share
 
 NOTHING = Sentence("There is nothing to show.")
+UNRANKED = Sentence(
+    "Nothing is ranked, for want of defaulters or of a defined value: no combination can be called better."
+)
+
+
+def is_unranked(data: PlotData) -> bool:
+    """Tell whether a dataset has results and none of them is ranked."""
+    return bool(data.rows) and all(row.standing.rank is None for row in data.rows)
 
 
 def combination(row: SummaryRow) -> Sentence:
@@ -24,7 +32,7 @@ def combination(row: SummaryRow) -> Sentence:
 
 def of_comparison(data: PlotData) -> Sentence:
     """Say which combination is the best, and how many are not distinguishable from it."""
-    bars = told.comparison(data).bars
+    bars = [bar for bar in told.comparison(data).bars if bar.ranked]
     if not bars:
         return NOTHING
     best, worst = bars[0], bars[-1]
@@ -242,7 +250,7 @@ def of_cost_curves(data: PlotData) -> Sentence:
 
 def of_time(data: PlotData) -> Sentence:
     """Say what the best combination took, and which is the fastest."""
-    found = told.time(data)
+    found = [one for one in told.time(data) if one.row.standing.rank is not None]
     if not found:
         return Sentence("No result tells how long it took.")
     quick = min(found, key=lambda one: one.cpu_seconds)
@@ -262,6 +270,8 @@ def of_parameters(data: PlotData) -> Sentence:
     choices = _choices(data)
     if not choices:
         return Sentence("There is no parameter of which the folds chose different values.")
+    if all(one.of == 1 for one in choices):
+        return Sentence("Every value was chosen once: there is one seed.")
     return Sentence(
         "In {same} of {n} cases the folds chose the same value at every seed.",
         {"same": sum(one.times == one.of for one in choices), "n": len(choices)},

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from job.analysis.plots.look import UnitLook
-from job.analysis.ranking import LOWER_IS_BETTER
 from job.analysis.resampled import LEAST_REPETITIONS, corrected_t
 from job.analysis.rows import SummaryRow
 from job.analysis.summary import DatasetState, Summary, ranked
@@ -201,7 +200,7 @@ class Table:
     values : float64 ndarray of shape (models, techniques)
         NaN where there is no result.
     best : (int, int) or None
-        The best cell.
+        The best cell of those that are ranked.
     """
 
     models: tuple[str, ...]
@@ -221,11 +220,9 @@ def heatmap(data: PlotData) -> Table:
         mean = row.mean[data.metric]
         if mean is not None:
             values[models.index(row.model), techniques.index(row.technique)] = mean
-    if np.all(np.isnan(values)):
-        return Table(models, techniques, values, None)
-    pick = np.nanargmin if data.metric in LOWER_IS_BETTER else np.nanargmax
-    best = np.unravel_index(int(pick(values)), values.shape)
-    return Table(models, techniques, values, (int(best[0]), int(best[1])))
+    first = next((row for row in rows if row.standing.rank is not None), None)
+    best = None if first is None else (models.index(first.model), techniques.index(first.technique))
+    return Table(models, techniques, values, best)
 
 
 @dataclass(frozen=True)

@@ -23,13 +23,13 @@ class Drawn:
 
 
 def best_of_models(data: PlotData) -> list[Drawn]:
-    """Return the best combination of each model at the first seed or origin at which all of them have curves.
+    """Return the best ranked combination of each model at the first seed or origin at which all of them have curves.
 
     Where there is none that all have, each has its own first.
     """
     best: dict[str, SummaryRow] = {}
     for row in data.rows:
-        if any(_drawn(data, row, seed) for seed in row.seeds):
+        if row.standing.rank is not None and any(_drawn(data, row, seed) for seed in row.seeds):
             best.setdefault(row.model, row)
     with_curves = [{seed for seed in row.seeds if _drawn(data, row, seed)} for row in best.values()]
     common = set.intersection(*with_curves) if with_curves else set()

@@ -54,8 +54,8 @@ def draw_tradeoff(data: PlotData, style: Style) -> Figure | None:
         one.set_title(style.wording.name(model))
         shares(one.xaxis, style.wording)
         shares(one.yaxis, style.wording)
-    figure.supxlabel(style.wording.text("Sensitivity: defaulters that are refused"), color=MUTED)
-    figure.supylabel(style.wording.text("Precision: refused that are defaulters"), color=MUTED)
+    figure.supxlabel(style.wording.text("Sensitivity"), color=MUTED)
+    figure.supylabel(style.wording.text("Precision"), color=MUTED)
     there = {place.row.technique for place in every}
     key_above(figure, [(style.wording.name(one), look_of_technique(one)) for one in TECHNIQUES if one in there])
     return figure
@@ -109,7 +109,7 @@ def draw_imbalance(data: PlotData, style: Style) -> Figure | None:
     axes.tick_params(axis="x", length=0, labelcolor=INK)
     axes.grid(axis="y")
     signed(axes.yaxis, wording)
-    axes.set_ylabel(wording.text("{metric}: gain over the baseline", metric=Name(data.metric)))
+    axes.set_title(wording.text("{metric}: gain over the baseline", metric=Name(data.metric)))
     axes.set_xlabel(wording.text("Default rate of the test parts"))
     key_above(figure, [(wording.name(one), look_of_technique(one)) for one in names])
     return figure

@@ -37,11 +37,16 @@ class Gain:
 
 
 def imbalance(data: PlotData) -> list[Gain]:
-    """Return every technique's gain over the baseline, dataset by dataset, the rarest defaults first."""
+    """Return every technique's gain over the baseline, dataset by dataset, the rarest defaults first.
+
+    Datasets of which nothing is ranked are left out.
+    """
     sign = -1 if data.metric in LOWER_IS_BETTER else 1
     found = []
     for state in data.summary.datasets:
-        rows = [row for row in data.summary.rows if row.dataset == state.dataset]
+        rows = replace(data, dataset=state.dataset).every
+        if all(row.standing.rank is None for row in rows):
+            continue
         rate = default_rate(rows)
         own = {row.model: row for row in rows if row.technique == BASELINE}
         for technique in dict.fromkeys(row.technique for row in rows):

@@ -50,13 +50,18 @@ def _plot(
     finding: Callable[[PlotData], Sentence],
     *,
     across: bool = False,
+    of_ranks: bool = True,
 ) -> Plot:
     @wraps(draw)
     def drawn(data: PlotData, style: Style) -> Figure | None:
         with drawing():
             return draw(data, style)
 
-    return Plot(id_, title, caption, drawn, lambda data, wording: wording.say(finding(data)), across)
+    def told(data: PlotData, wording: Wording) -> str:
+        unranked = of_ranks and not across and alternatives.is_unranked(data)
+        return wording.say(alternatives.UNRANKED if unranked else finding(data))
+
+    return Plot(id_, title, caption, drawn, told, across)
 
 
 def heading(plot: Plot, data: PlotData, wording: Wording) -> str:
@@ -83,8 +88,8 @@ PLOTS: tuple[Plot, ...] = (
         "Comparison",
         "Means over the repetitions, the best on top, with 95% intervals. Filled in blue: not distinguishable from "
         "the best. Over seeds the intervals allow for splits that overlap; with one test part they are those of "
-        "drawing it again, and other training rows are not in them. A cross is not ranked. Below the line: what the "
-        "combinations are held against.",
+        "drawing it again, and other training rows are not in them. Black: not tested; a cross: not ranked. Below the "
+        "line: what the combinations are held against.",
         rankings.draw_comparison,
         alternatives.of_comparison,
     ),
@@ -95,12 +100,14 @@ PLOTS: tuple[Plot, ...] = (
         "deviation of single ones.",
         rankings.draw_stability,
         alternatives.of_stability,
+        of_ranks=False,
     ),
     _plot(
         "tradeoff",
         "Precision against sensitivity",
-        "A panel for each model, the other models in grey. Along a grey line F1 is the same; up and to the right is "
-        "better.",
+        "Sensitivity is the share of the defaulters that are refused, precision the share of the refused that are "
+        "defaulters. A panel for each model, the other models in grey. Along a grey line F1 is the same; up and to the "
+        "right is better.",
         effects.draw_tradeoff,
         alternatives.of_tradeoff,
     ),
@@ -115,7 +122,8 @@ PLOTS: tuple[Plot, ...] = (
         "imbalance",
         "Effect against imbalance",
         "What each technique adds to the baseline of the same model; above 0 it helps. Large: the mean over the "
-        "models; small: each model. The datasets with the rarest defaults stand first.",
+        "models; small: each model. The datasets with the rarest defaults stand first; those where nothing is "
+        "ranked, for want of defaulters, are left out.",
         effects.draw_imbalance,
         alternatives.of_imbalance,
         across=True,
@@ -165,5 +173,6 @@ PLOTS: tuple[Plot, ...] = (
         "that were always chosen alike are left out.",
         choices.draw_parameters,
         alternatives.of_parameters,
+        of_ranks=False,
     ),
 )

@@ -41,12 +41,11 @@ def draw_comparison(data: PlotData, style: Style) -> Figure | None:
     wording, rows = style.wording, (*found.bars, *found.references)
     figure, (axes,) = grid_of(style, FRAME + ROW * len(rows))
     rows_down(axes, [_named(bar.row, wording) for bar in rows])
-    marked = any(bar.tied is not None for bar in found.bars)
-    best = found.bars[0]
-    axes.axvline(best.value, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+    if found.bars[0].ranked:
+        axes.axvline(found.bars[0].value, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
     for place, bar in enumerate(found.bars):
-        filled = bar.ranked and (bar.tied is True or not marked)
-        colour = PALETTE["c1"] if filled else MUTED
+        filled = bar.ranked and bar.tied is not False
+        colour = MUTED if not filled else PALETTE["c1"] if bar.tied else INK
         if bar.low is not None and bar.high is not None:
             axes.plot([bar.low, bar.high], [place, place], color=colour, linewidth=1.6 if filled else 1.0,
                       solid_capstyle="butt")  # fmt: skip
@@ -117,10 +116,11 @@ def _seconds(value: float, wording: Wording) -> str:
 
 def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
     """Draw the means by model and technique, dark where they are better, with the numbers in the cells."""
-    found = told.heatmap(data)
-    if found.best is None:
-        return None
     import numpy as np
+
+    found = told.heatmap(data)
+    if not np.isfinite(found.values).any():
+        return None
 
     wording = style.wording
     figure, (axes,) = grid_of(style, 0.75 + 0.42 * len(found.models))

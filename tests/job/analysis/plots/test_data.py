@@ -13,10 +13,13 @@ from scipy import stats
 from sklearn import metrics as sk
 
 from job.analysis.differences import name_of, seed_differences
+from job.analysis.evidence import Evidence
+from job.analysis.plots import PLOTS, drawn, gains
 from job.analysis.plots import data as told
-from job.analysis.plots import drawn, gains
 from job.analysis.plots.data import PlotData
 from job.analysis.plots.look import MOST_POINTS, look, thinned
+from job.analysis.ranking import Standing
+from job.analysis.wording import Wording
 from job.executions.executions import Execution
 from job.executions.results import StoredResult
 from job.store import Store
@@ -273,3 +276,20 @@ def test_a_technique_that_is_not_shown_is_in_no_plots_rows(data: PlotData) -> No
     assert {row.technique for row in only.rows} == {"smote"}
     assert len(only.every) == 8
     assert [row.standing for row in only.rows] == [row.standing for row in data.rows if row.technique == "smote"]
+
+
+def test_with_too_few_defaulters_nothing_is_called_the_best(done: tuple[Store, Execution]) -> None:
+    data = data_of(*done)
+    rows = tuple(
+        replace(row, evidence=dict.fromkeys(row.seeds, Evidence(ROWS, 9, None, 0.4)), standing=Standing())
+        if row.dataset == "taiwan_credit" else row
+        for row in data.summary.rows
+    )  # fmt: skip
+    few = replace(data, summary=replace(data.summary, rows=rows))
+    assert not any(bar.ranked for bar in told.comparison(few).bars)
+    assert told.heatmap(few).best is None
+    assert drawn.best_of_models(few) == []
+    assert {one.dataset for one in gains.imbalance(replace(few, dataset=None))} == {"corporate_ccc"}
+    for plot in PLOTS:
+        if plot.id not in ("imbalance", "stability", "parameters"):
+            assert "no combination can be called better" in plot.alt(few, Wording.of("en_US")), plot.id
