@@ -9,13 +9,15 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from job.terminal import harmless
+
 LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "≥": r"$\geq$",
     "≤": r"$\leq$", "–": "--", "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip
 # What spreadsheets take for the beginning of a formula, but for numbers.
-_FORMULA = re.compile(r"[=+\-@\t\r\n＝＋－＠]")
+_FORMULA = re.compile(r"[=+\-@＝＋－＠]")
 _NUMBERS = re.compile(r"[-+0-9.eE ]+")
 
 
@@ -47,10 +49,11 @@ def to_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None =
 
 
 def harmless_cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet computes."""
-    if isinstance(value, str) and _FORMULA.match(value) and not _NUMBERS.fullmatch(value):
-        return f"'{value}"
-    return value
+    """Return a cell that no spreadsheet computes, on one line; what does not print is spelled."""
+    if not isinstance(value, str):
+        return value
+    text = harmless(value, keep="\u00a0")
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBERS.fullmatch(text) else text
 
 
 def to_parquet(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> bytes:

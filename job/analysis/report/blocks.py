@@ -107,10 +107,11 @@ class Heading:
 
 @dataclass(frozen=True)
 class Subheading:
-    """The name of a part of that."""
+    """The name of a part of a section, or of what is below a :class:`Heading`; `level` is HTML's."""
 
     kind: ClassVar[str] = "subheading"
     text: str
+    level: int = 3
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ class Finding:
 
     kind: ClassVar[str] = "finding"
     sentences: tuple[str, ...]
-    label: str
+    label: Subheading
     limits: tuple[str, ...]
 
 

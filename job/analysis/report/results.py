@@ -24,8 +24,9 @@ def verdict(writer: Writer) -> Section:
     def of(state: DatasetState) -> list[Block]:
         found = writer.content.verdicts[state.dataset]
         say = writer.wording.say
+        label = writer.subheading(writer.text("What this does not say"))
         limits = tuple(say(one) for one in found.cannot_say)
-        return [Finding(tuple(say(one) for one in found.sentences), writer.text("What this does not say"), limits)]
+        return [Finding(tuple(say(one) for one in found.sentences), label, limits)]
 
     return Section("verdict", writer.text("The verdict"), "", writer.by_dataset("verdict", of))
 

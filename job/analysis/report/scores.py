@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from job.analysis.plots.look import UnitLook
-from job.analysis.report.blocks import Block, Cell, Column, Row, Section, Subheading
+from job.analysis.report.blocks import Block, Cell, Column, Row, Section
 from job.analysis.report.figures import Plots
 from job.analysis.report.writer import Writer
 from job.analysis.summary import DatasetState
@@ -23,8 +23,8 @@ def curves(writer: Writer, plots: Plots) -> Section:
         ranking = [block for name in _RANKING for block in plots.of(name, state)]
         probabilities = [block for name in _PROBABILITIES for block in plots.of(name, state)]
         return [
-            Subheading(writer.text("How scores rank")), *ranking, *_ranking(writer, state),
-            Subheading(writer.text("Whether scores come true")), *probabilities, *_calibration(writer, state),
+            writer.subheading(writer.text("How scores rank")), *ranking, *_ranking(writer, state),
+            writer.subheading(writer.text("Whether scores come true")), *probabilities, *_calibration(writer, state),
         ]  # fmt: skip
 
     intro = writer.text(

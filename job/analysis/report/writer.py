@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from job.analysis.report.blocks import UNDEFINED, Block, Cell, Column, Heading, Row, Table
+from job.analysis.report.blocks import UNDEFINED, Block, Cell, Column, Heading, Row, Subheading, Table
 from job.analysis.report.content import Content
 from job.analysis.rows import SummaryRow
 from job.analysis.summary import DatasetState
@@ -131,6 +131,10 @@ class Writer:
         """Return of which data something is, with what has to be said of them."""
         return " · ".join((state.dataset, *self.flags(state)))
 
+    def subheading(self, text: str) -> Subheading:
+        """Return the name of a part of what is said of a dataset."""
+        return Subheading(text, 4 if len(self.content.states) > 1 else 3)
+
     def by_dataset(self, section: str, make: Callable[[DatasetState], Iterable[Block]]) -> tuple[Block, ...]:
         """Return the blocks of every dataset that has results, below its name where there are several."""
         states = self.content.states
@@ -138,7 +142,7 @@ class Writer:
         for state in states:
             own = list(make(state))
             if own and len(states) > 1:
-                blocks.append(Heading(self.place(section, state), state.dataset, self.flags(state)))
+                blocks.append(Heading(self.place(f"{section}-of", state), state.dataset, self.flags(state)))
             blocks += own
         return tuple(blocks)
 

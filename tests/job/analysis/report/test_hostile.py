@@ -28,7 +28,7 @@ PIECES = (
     "$x^2$", "<img src=x onerror=alert(1)>", "\n", "\r",
 )  # fmt: skip
 HOSTILE = st.lists(st.sampled_from(PIECES) | st.text(max_size=8), min_size=1, max_size=4).map("".join)
-KEPT = {"id", "svg", "language", "order", "numeric", "marked", "names", "english"}
+KEPT = {"id", "svg", "language", "order", "numeric", "marked", "names", "english", "level"}
 
 
 def with_text(value: Any, text: str) -> Any:
@@ -52,9 +52,7 @@ def page() -> Page:
 @settings(max_examples=25)
 @given(text=HOSTILE)
 def test_no_text_changes_what_a_page_is_made_of(page: Page, text: str) -> None:
-    plain, hostile = (
-        Read(rendered(with_text(page, one), Wording.of("en_US"))) for one in ("plain", f"a{text}")
-    )
+    plain, hostile = (Read(rendered(with_text(page, one), Wording.of("en_US"))) for one in ("plain", f"a{text}"))
     outline = [[(tag, sorted(attributes)) for tag, attributes in one.elements] for one in (plain, hostile)]
     assert outline[0] == outline[1]
     assert [len(one.raw["script"]) for one in (plain, hostile)] == [1, 1]
