@@ -16,6 +16,7 @@ SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 FONTS = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 DPI = 160
 _CLASSES = {colour: name for name, colour in PALETTE.items()}
+_FOREIGN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # no characters of XML
 _NUMBER = re.compile(r"-?\d+\.\d{3,}")
 _REFERENCE = re.compile(r"url\(#([^)]+)\)")
 _FONT = re.compile(r"^(?P<rest>.*?)\s*(?P<size>[\d.]+)px")
@@ -65,7 +66,7 @@ def _rewritten(figure: Figure, prefix: str) -> ET.Element:
     out = io.StringIO()
     with drawing():
         figure.savefig(out, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    root = ET.fromstring(out.getvalue())  # noqa: S314 - matplotlib's own
+    root = ET.fromstring(_FOREIGN.sub("", out.getvalue()))  # noqa: S314 - matplotlib's own
     _drop(root)
     used = {name for element in root.iter() for name in _references(element)}
     for element in root.iter():

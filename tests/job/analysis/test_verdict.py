@@ -74,8 +74,8 @@ def test_a_clear_winner_is_named_with_what_its_technique_adds_and_what_it_decide
     made, text, limits = said(planted(WINNER))
     assert made.kind == "winner"
     assert len(made.sentences) == 3
-    assert "Random forest × SMOTE is the best with 0.750, and distinguishable from all 2 others." in text
-    assert "Over the baseline of Random forest SMOTE gains 0.150 (95%: 0.14" in text
+    assert "random forest × SMOTE is the best with 0.750, and distinguishable from all 2 others." in text
+    assert "Over the baseline of random forest SMOTE gains 0.150 (95%: 0.14" in text
     assert "which is distinguishable" in text
     assert "find 75.0% of the defaulters and refuse 25.0% of the good borrowers" in text
     assert "Not distinguishable" not in limits
@@ -87,7 +87,7 @@ def test_a_tie_is_not_called_a_win_nor_the_same() -> None:
     made, text, limits = said(planted(TIE))
     assert made.kind == "tie"
     assert (
-        "Random forest × SMOTE has the best mean, 0.751, but is not distinguishable from Random forest × baseline."
+        "random forest × SMOTE has the best mean, 0.751, but is not distinguishable from random forest × baseline."
         in text
     )
     assert "is the best" not in text
@@ -109,7 +109,7 @@ def test_a_lower_brier_score_is_the_better_one_and_its_gain_is_positive() -> Non
     rows = [_row("taiwan_credit", *names, own, Evidence(300, 90, None, 0.4)) for names, own in values.items()]
     summary = Summary("e", "s", "brier", tuple(ranked(rows, state, "brier")), (state,), ())
     _, text, _ = said(summary, seed_differences(summary.rows, "brier", RATIO))
-    assert "Brier score: Neural network × SMOTE is the best with 0.100, and distinguishable from the other." in text
+    assert "Brier score: neural network × SMOTE is the best with 0.100, and distinguishable from the other." in text
     assert "gains 0.100 (95%: 0.09" in text
 
 
@@ -118,7 +118,7 @@ def test_too_few_defaulters_rank_nothing(positives: int, words: str) -> None:
     made, text, _ = said(planted(WINNER, positives=positives))
     assert made.kind == "unranked"
     assert words in text
-    assert "Random forest" not in text
+    assert "random forest" not in text
 
 
 def test_synthetic_and_partial_come_first_of_what_cannot_be_said() -> None:
@@ -205,11 +205,11 @@ def test_few_groups_with_a_default_and_rows_that_hang_together_are_said() -> Non
 
 def test_the_baseline_ahead_says_so_and_a_missing_one_is_unknown() -> None:
     ahead = {("mlp", "baseline"): around(0.7), ("mlp", "smote"): around(0.6, -1)}
-    assert "no technique against class imbalance raises Neural network above its baseline" in said(planted(ahead))[1]
+    assert "no technique against class imbalance raises neural network above its baseline" in said(planted(ahead))[1]
     alone = {("mlp", "baseline"): around(0.7), ("random_forest", "smote"): around(0.6, -1)}
     assert "No technique against class imbalance is ranked beside the baseline" in said(planted(alone))[1]
     without = {("mlp", "smote"): around(0.7), ("random_forest", "baseline"): around(0.6, -1)}
-    assert "What SMOTE adds to Neural network is unknown" in said(planted(without))[1]
+    assert "What SMOTE adds to neural network is unknown" in said(planted(without))[1]
 
 
 def test_without_a_result_there_is_nothing_to_say() -> None:

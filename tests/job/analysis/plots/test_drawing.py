@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from functools import cache
 from xml.etree import ElementTree as ET
 
 import matplotlib as mpl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.analysis.plots import PLOTS, Plot, PlotData, Style, head, heading, standalone_svg, to_png, to_svg
@@ -17,7 +18,6 @@ from job.analysis.plots.style import PALETTE
 from job.analysis.wording import Wording
 from job.executions.executions import Execution
 from job.store import Store
-from job.training.unit import Unit
 from tests.job.analysis.plots.planted import data_of, execution_of
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -108,45 +108,40 @@ def test_every_plot_has_its_finding_and_is_in_portuguese_too(
     assert any(re.fullmatch(r"0,\d+", text) for text in texts(svg_of(PLOTS[0], of(PLOTS[0], done), PORTUGUESE)))
 
 
-HOSTILE = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="￾￿"), min_size=1, max_size=25)
+HOSTILE = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=25)
+ODD = (r"$\frac{1}{0}$", "$x$", "</svg><script>alert(1)</script>", '" onload="x', "&amp;", "{x}", "a\nb", "\x00", "％")
+ALLOWED = {"svg", "g", "defs", "path", "use", "text", "clipPath", "rect"}
 
 
-@settings(max_examples=25)
-@given(
-    HOSTILE
-    | st.sampled_from([r"$\frac{1}{0}$", "$x$", "</svg><script>alert(1)</script>", '" onload="x', "&amp;", "{x}"])
-)
+@cache
+def _one_seed() -> PlotData:
+    return data_of(*execution_of([1], lambda unit: unit.dataset != "taiwan_credit" or unit.model != "mlp"))
+
+
+@settings(max_examples=15)
+@given(st.sampled_from(ODD) | HOSTILE)
+@example(ODD[0])
+@example(ODD[2])
+@example(ODD[-3])
+@example(ODD[-2])
 def test_hostile_names_stay_text(name: str) -> None:
-    store, execution = _small()
-    data = data_of(store, execution)
-    rows = tuple(
-        replace(row, technique=name if row.technique == "smote" else row.technique) for row in data.summary.rows
+    data = _one_seed()
+    named = {unit: replace(unit, technique=name) if unit.technique == "smote" else unit for unit in data.units}
+    rows = tuple(replace(row, technique=name) if row.technique == "smote" else row for row in data.summary.rows)
+    odd = replace(
+        data,
+        summary=replace(data.summary, rows=rows),
+        units={named[unit]: one for unit, one in data.units.items()},
     )
-    units = {
-        Unit(u.dataset, u.model, name if u.technique == "smote" else u.technique, u.seed): one  # type: ignore[arg-type]
-        for u, one in data.units.items()
-    }
-    odd = replace(data, summary=replace(data.summary, rows=rows), units=units)
     for plot in PLOTS:
-        if plot.id in ("comparison", "heatmap", "time", "parameters"):
+        if plot.id in ("comparison", "heatmap"):
             svg = svg_of(plot, odd)
             root = ET.fromstring(svg)
-            assert {element.tag.removeprefix(SVG) for element in root.iter()} <= {
-                "svg", "g", "defs", "path", "use", "text", "clipPath", "rect",
-            }  # fmt: skip
+            assert {element.tag.removeprefix(SVG) for element in root.iter()} <= ALLOWED
             assert not [key for element in root.iter() for key in element.attrib if key.lower().startswith("on")]
             if name.isprintable() and name.strip():
-                assert any(name.strip() in text for text in texts(svg)), plot.id
+                assert any(name.split(maxsplit=1)[0] in text for text in texts(svg)), plot.id
             assert plot.alt(odd, ENGLISH)
-
-
-_MADE: list[tuple[Store, Execution]] = []
-
-
-def _small() -> tuple[Store, Execution]:
-    if not _MADE:
-        _MADE.append(execution_of([1], lambda unit: unit.dataset != "taiwan_credit"))
-    return _MADE[0]
 
 
 def test_a_file_that_stands_by_itself_says_what_it_is_of() -> None:
