@@ -8,7 +8,7 @@ that was tested and not told apart is said to be the same.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from job.analysis.differences import BASELINE, Difference, name_of
@@ -130,7 +130,7 @@ def _lead_by_time(
 ) -> tuple[Kind, Sentence]:
     """Count the combinations that the best is ahead of on the test months of every origin."""
     name = name_of(best)
-    tested = [_of(name, one) for one in own if name in (one.first, one.second) and one.distinguishable is not None]
+    tested = [one.seen_from(name) for one in own if name in (one.first, one.second) and one.distinguishable is not None]
     if not tested:
         return "untested", Sentence(
             "{metric}: {best} has the best mean over the origins, {value}; whether the {n} others differ from it was "
@@ -161,7 +161,7 @@ def _technique(ranked: Sequence[SummaryRow], metric: str, own: Sequence[Differen
         return Sentence("What {technique} adds to {model} is unknown: its baseline is not ranked beside it.", params)
     base = of_model[BASELINE]
     params["gain"] = sign * ((best.mean[metric] or 0.0) - (base.mean[metric] or 0.0))
-    found = [_of(name_of(best), one) for one in own if {one.first, one.second} == {name_of(best), name_of(base)}]
+    found = [one.seen_from(name_of(best)) for one in own if {one.first, one.second} == {name_of(best), name_of(base)}]
     one = found[0] if len(found) == 1 else None  # several origins have one each
     if one is None or one.distinguishable is None or one.low is None or one.high is None:
         return Sentence("Over the baseline of {model} {technique} gains {gain}, which was not tested.", params)
@@ -188,14 +188,6 @@ def _decisions(best: SummaryRow) -> Sentence:
         "it refuses {hits} are defaulters.",
         {"found": Share(sensitivity), "refused": Share(1 - specificity), "hits": Share(precision)},
     )
-
-
-def _of(name: str, one: Difference) -> Difference:
-    """Return a difference with `name` first."""
-    if one.first == name:
-        return one
-    low, high = (None if edge is None else -edge for edge in (one.high, one.low))
-    return replace(one, first=one.second, second=one.first, difference=-_value(one), low=low, high=high)
 
 
 def _value(one: Difference) -> float:

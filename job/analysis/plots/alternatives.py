@@ -11,7 +11,7 @@ from job.analysis.plots import data as told
 from job.analysis.plots import drawn, gains
 from job.analysis.plots.data import PlotData
 from job.analysis.ranking import LOWER_IS_BETTER
-from job.analysis.rows import SummaryRow
+from job.analysis.verdict import combination
 from job.analysis.wording import Name, Param, Sentence, Share
 
 NOTHING = Sentence("There is nothing to show.")
@@ -23,11 +23,6 @@ UNRANKED = Sentence(
 def is_unranked(data: PlotData) -> bool:
     """Tell whether a dataset has results and none of them is ranked."""
     return bool(data.rows) and all(row.standing.rank is None for row in data.rows)
-
-
-def combination(row: SummaryRow) -> Sentence:
-    """Return a combination's name."""
-    return Sentence("{model} × {technique}", {"model": Name(row.model), "technique": Name(row.technique)})
 
 
 def of_comparison(data: PlotData) -> Sentence:

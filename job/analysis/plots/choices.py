@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 from job.analysis.plots import drawn
+from job.analysis.plots.cells import cell, ink_on
 from job.analysis.plots.data import PlotData
-from job.analysis.plots.rankings import DARK, LIGHT, cell, shade
 from job.analysis.plots.style import INK, MUTED, ROW, SMALL, USUAL, Style
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Rows: TypeAlias = "dict[str, dict[str, drawn.Choice]]"
 
-HEAD = 0.62  # inches above each block: the model, the parameters
+HEAD, DEEPEST = 0.62, 0.8  # inches above each block: the model, the parameters
 
 
 def draw_parameters(data: PlotData, style: Style) -> Figure | None:
@@ -42,11 +42,11 @@ def _block(axes: Axes, model: str, rows: Rows, columns: int, style: Style) -> No
             if one is None:
                 axes.text(j, i, "–", ha="center", va="center", color=MUTED, fontsize=SMALL)
                 continue
-            depth = one.times / one.of if one.of > 1 else 0.0
-            axes.add_patch(cell(j, i, shade(depth * 0.8)))
-            count = f"  {one.times}/{one.of}" if one.of > 1 else ""
+            depth = DEEPEST * one.times / one.of if one.of > 1 else 0.0
+            axes.add_patch(cell(j, i, depth))
+            count = f" · {one.times}/{one.of}" if one.of > 1 else ""
             axes.text(j, i, f"{one.value}{count}", ha="center", va="center", fontsize=SMALL,
-                      color=LIGHT if depth * 0.8 > 0.55 else DARK)  # fmt: skip
+                      color=ink_on(depth))  # fmt: skip
     axes.set_title(style.wording.name(model), pad=4)
     axes.set_xlim(-0.5, columns - 0.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)

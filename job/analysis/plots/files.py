@@ -37,9 +37,12 @@ def files_from(figure: Figure, plot: Plot, data: PlotData, wording: Wording) -> 
     found = {f"plots/{drawn}.svg": standalone_svg(figure).encode(), f"plots/{drawn}.png": to_png(figure)}
     records = RECORDS[plot.id](data) if plot.id in RECORDS else []
     if records:
-        of_all = {"execution": data.summary.execution, "synthetic": _synthetic(data)}
-        found[f"tables/{name}.csv"] = tables.to_csv([of_all | one for one in records])
-        found[f"tables/{name}.tex"] = f"% {tables.escaped(said)}\n{_latex(records)}".encode()
+        states = {state.dataset: state.as_json() for state in data.summary.datasets}
+        of_all = {"execution": data.summary.execution}
+        found[f"tables/{name}.csv"] = tables.to_csv([of_all | states[one["dataset"]] | one for one in records])
+        found[f"tables/{name}.tex"] = (
+            f"% {tables.escaped(heading(plot, data, Wording.of(USUAL_LOCALE)))}\n{_latex(records)}".encode()
+        )
     return found
 
 
@@ -49,10 +52,6 @@ def stem(plot: Plot, data: PlotData) -> str:
     if data.metric != USUAL_METRIC:
         parts.append(data.metric)
     return "-".join([*parts, *sorted(data.techniques or ())])
-
-
-def _synthetic(data: PlotData) -> bool:
-    return any(one.synthetic for one in data.summary.datasets if data.dataset in (None, one.dataset))
 
 
 def _latex(records: Sequence[Mapping[str, object]]) -> str:

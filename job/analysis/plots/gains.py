@@ -100,16 +100,5 @@ def cost_sensitive(data: PlotData) -> list[Difference]:
 
 def _first_named(found: Sequence[Difference], name: str) -> dict[str, Difference]:
     """Return the differences of one combination less each other, by the other's name."""
-    return {one.second if one.first == name else one.first: _from(one, name) for one in found if name in _names(one)}
-
-
-def _names(one: Difference) -> tuple[str, str]:
-    return one.first, one.second
-
-
-def _from(one: Difference, name: str) -> Difference:
-    """Return a difference as first less second, where `name` is the first."""
-    if one.first == name or one.difference is None:
-        return one
-    low, high = (None if edge is None else -edge for edge in (one.high, one.low))
-    return replace(one, first=one.second, second=one.first, difference=-one.difference, low=low, high=high)
+    own = [one.seen_from(name) for one in found if name in (one.first, one.second)]
+    return {one.second: one for one in own}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from job.analysis.plots import data as told
+from job.analysis.plots.cells import cell, ink_on
 from job.analysis.plots.data import PlotData
 from job.analysis.plots.style import (
     GRID,
@@ -27,10 +28,8 @@ from job.analysis.wording import Wording
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
 
 FRAME = 0.75  # inches above and below the rows
-DARK, LIGHT = "#101418", "#fdfdfd"  # on the heat map's own colours, in every mode
 
 
 def draw_comparison(data: PlotData, style: Style) -> Figure | None:
@@ -134,11 +133,11 @@ def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
                 continue
             place = (value - low) / span
             depth = 1 - place if data.metric in LOWER_IS_BETTER else place
-            axes.add_patch(cell(j, i, shade(depth)))
+            axes.add_patch(cell(j, i, depth))
             best = (i, j) == found.best
             axes.text(
                 j, i, wording.number(value) + (" ●" if best else ""), ha="center", va="center",
-                color=LIGHT if depth > 0.55 else DARK, weight="bold" if best else "normal",
+                color=ink_on(depth), weight="bold" if best else "normal",
             )  # fmt: skip
     axes.set_xlim(-0.5, len(found.techniques) - 0.5)
     axes.set_ylim(len(found.models) - 0.5, -0.5)
@@ -148,19 +147,6 @@ def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
     axes.tick_params(length=0, labelcolor=INK, labelsize=USUAL)
     axes.spines[:].set_visible(False)
     return figure
-
-
-def cell(column: int, row: int, colour: str) -> Rectangle:
-    """Return the ground of a cell."""
-    from matplotlib.patches import Rectangle
-
-    return Rectangle((column - 0.48, row - 0.46), 0.96, 0.92, facecolor=colour, edgecolor="none")
-
-
-def shade(depth: float) -> str:
-    """Return a blue between nearly white and dark, as light in grey as it is in colour."""
-    light, dark = (232, 240, 247), (12, 74, 122)
-    return "#" + "".join(f"{round(a + (b - a) * depth):02x}" for a, b in zip(light, dark, strict=True))
 
 
 def _named(row: SummaryRow, wording: Wording) -> str:

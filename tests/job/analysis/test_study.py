@@ -320,3 +320,18 @@ def test_a_damaged_result_is_left_out_and_named() -> None:
         assert len(load.units(execution.id, store=store)) == 5
     told = Console.silent()
     assert len(list(study.figures(store, execution, console=told))) == 5
+
+
+def test_a_difference_seen_from_the_other_side_is_turned_whole(done: tuple[Store, Execution]) -> None:
+    store, execution = done
+    for one in study.all_differences(store, execution, summarise(store, execution), ["roc_auc"]):
+        turned = one.seen_from(one.second)
+        assert (turned.first, turned.second) == (one.second, one.first)
+        assert (turned.difference, turned.low, turned.high) == (
+            -(one.difference or 0),
+            -(one.high or 0),
+            -(one.low or 0),
+        )
+        assert (turned.below, turned.within, turned.above) == (one.above, one.within, one.below)
+        assert turned.seen_from(one.first) == one
+        assert one.seen_from(one.first) is one

@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from job.analysis.plots import PLOTS, Plot, PlotData, Style, head, heading, standalone_svg, to_png, to_svg
+from job.analysis.plots.cells import contrast, ink_on, shade
 from job.analysis.plots.files import files_of, stem
 from job.analysis.plots.style import PALETTE
 from job.analysis.wording import Wording
@@ -106,6 +107,18 @@ def test_every_plot_has_its_finding_and_is_in_portuguese_too(
     numbers = [text for text in texts(svg_of(PLOTS[0], of(PLOTS[0], done), PORTUGUESE)) if text[:2].isdigit()]
     assert not numbers
     assert any(re.fullmatch(r"0,\d+", text) for text in texts(svg_of(PLOTS[0], of(PLOTS[0], done), PORTUGUESE)))
+
+
+@given(st.floats(0, 1))
+def test_numbers_in_cells_can_be_read_on_every_shade(depth: float) -> None:
+    assert contrast(ink_on(depth), shade(depth)) >= 4.5
+    assert {ink_on(depth), shade(depth)}.isdisjoint(PALETTE.values())  # or a dark page would change one of the two
+
+
+def test_darker_cells_are_darker_in_grey() -> None:
+    on_white = [contrast(shade(depth / 20), "#ffffff") for depth in range(21)]
+    assert on_white == sorted(on_white)
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
 
 
 HOSTILE = st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=25)
