@@ -41,7 +41,7 @@ node_modules/.installed: package.json package-lock.json
 	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/.job ## Create .venv with everything an experiment needs
+setup: $(VENV)/.job ## Create .venv with everything an experiment and its report need
 
 .PHONY: run
 run: setup ## Try it: sample data (unless data/raw has a real file), the quick spec, the comparison

@@ -28,7 +28,8 @@ def test_its_policy_holds_in_the_browser(opened: OpenPage) -> None:
     made = opened()
     made.page.evaluate(
         """() => {
-          document.body.insertAdjacentHTML("beforeend", '<img src="https://example.org/x.png" onerror="window.ran = 1">');
+          const image = '<img src="https://example.org/x.png" onerror="window.ran = 1">';
+          document.body.insertAdjacentHTML("beforeend", image);
           const script = document.createElement("script");
           script.textContent = "window.ran = 2";
           document.body.append(script);

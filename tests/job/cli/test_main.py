@@ -51,7 +51,7 @@ def test_a_first_tour(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-d
         for model in ("logistic_regression", "lightgbm")
         for technique in ("baseline", "threshold_moving")
     } | {("reference", "prior"), ("reference", "single_feature")}
-    code, out, err = ldp("analyze", "summary", "--sort", "roc_auc")
+    code, out, err = ldp("analyze", "summary", "--sort", "roc_auc", "--all")
     assert "synthetic sample data" in out
     for metric in ("balanced_accuracy", "log_loss", "mcc"):
         assert metric in out

@@ -45,7 +45,7 @@ class Read(HTMLParser):
         self._in = ""
 
     def handle_data(self, data: str) -> None:
-        (self.raw[self._in] if self._in in self.raw else self.words).append(data)
+        self.raw.get(self._in, self.words).append(data)
 
     @property
     def text(self) -> str:
