@@ -21,8 +21,8 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.job: requirements.txt pyproject.toml $(VENV)/.python
-	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements.txt
+$(VENV)/.job: requirements-report.txt pyproject.toml $(VENV)/.python
+	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --require-hashes -r requirements-report.txt
 	$(BIN)/python -m pip install --quiet --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
@@ -41,7 +41,7 @@ node_modules/.installed: package.json package-lock.json
 	@touch $@
 
 .PHONY: setup
-setup: $(VENV)/.job ## Create .venv with everything an experiment needs
+setup: $(VENV)/.job ## Create .venv with everything an experiment and its report need
 
 .PHONY: run
 run: setup ## Try it: sample data (unless data/raw has a real file), the quick spec, the comparison
@@ -78,8 +78,9 @@ format: $(VENV)/.dev ## Rewrite the code in the project's style
 
 .PHONY: lock
 lock: $(VENV)/.dev ## Rewrite the pinned requirements*.txt from pyproject.toml (ARGS=--upgrade for newer versions)
-	$(COMPILE) pyproject.toml $(ARGS) --extra cpu --extra dev --group infra -o requirements-dev.txt
+	$(COMPILE) pyproject.toml $(ARGS) --extra cpu --extra report --extra dev --group infra -o requirements-dev.txt
 	$(COMPILE) pyproject.toml --extra cpu -c requirements-dev.txt -o requirements.txt
+	$(COMPILE) pyproject.toml --extra cpu --extra report -c requirements-dev.txt -o requirements-report.txt
 	$(COMPILE) pyproject.toml --extra gpu -c requirements-dev.txt --no-emit-package nvidia-nccl-cu12 -o requirements-gpu.txt
 	$(COMPILE) --group infra -c requirements-dev.txt -o requirements-infra.txt
 	$(COMPILE) --group checkov -o requirements-checkov.txt

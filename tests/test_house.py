@@ -41,7 +41,7 @@ GROUND_MAY_IMPORT = frozenset({
 })  # fmt: skip
 HEAVY = {
     "numpy", "pandas", "pyarrow", "scipy", "sklearn", "imblearn", "lightgbm", "xgboost", "matplotlib", "boto3",
-    "botocore", "moto", "jinja2", "aws_cdk", "cupy",
+    "botocore", "moto", "jinja2", "babel", "aws_cdk", "cupy",
 }  # fmt: skip
 
 

@@ -67,6 +67,16 @@ class Difference:
         """Return it as plain JSON values."""
         return dict(vars(self))
 
+    def seen_from(self, name: str) -> Difference:
+        """Return it with the combination of this name, one of the two, first."""
+        if name == self.first:
+            return self
+        difference, low, high = (None if one is None else -one for one in (self.difference, self.high, self.low))
+        return replace(
+            self, first=self.second, second=self.first, difference=difference, low=low, high=high, below=self.above,
+            above=self.below,
+        )  # fmt: skip
+
 
 def name_of(row: SummaryRow) -> str:
     """Return a combination's name."""

@@ -9,7 +9,6 @@ from job.analysis import tables
 from job.analysis.differences import Difference
 from job.analysis.summary import Summary
 from job.errors import UsageError, did_you_mean, shown
-from job.store import report_key
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +34,7 @@ def check_format(name: str) -> str:
 def exported(
     summary: Summary, units: pd.DataFrame, differences: Sequence[Difference], to: str, metrics: Sequence[str]
 ) -> dict[str, bytes]:
-    """Return what to write, by key: the comparison, the pairs, and for programs also every unit.
+    """Return what to write, by name below the report's folder: the comparison, the pairs, for programs every unit.
 
     Parameters
     ----------
@@ -47,26 +46,29 @@ def exported(
     metrics : sequence of str
         Those of tables for people; files for programs have all.
     """
+    found = tables_of(summary, differences, to, metrics)
+    if to not in _SUFFIXES:
+        write = tables.to_csv if to == "csv" else tables.to_parquet
+        every = units.astype(object).where(units.notna(), None).to_dict("records")
+        found[f"tables/units.{to}"] = write(every)
+    return found
+
+
+def tables_of(summary: Summary, differences: Sequence[Difference], to: str, metrics: Sequence[str]) -> dict[str, bytes]:
+    """Return the comparison and the pairs as files, by name below the report's folder."""
     records = summary.as_json()
     of_all = {"execution": summary.execution, "spec": summary.spec}
     states = {state.dataset: state.as_json() for state in summary.datasets}
     pairs = [of_all | states[one.dataset] | one.as_json() for one in differences]
     if to in _SUFFIXES:
         draw = tables.to_latex if to == "latex" else tables.to_markdown
-        written = {
-            "summary": "\n\n".join(_for_people(summary, records, to, metrics)).encode(),
-            "differences": draw(pairs, _OF_PAIRS).encode() if pairs else b"",
-        }
+        written = {"summary": "\n\n".join(_for_people(summary, records, to, metrics)).encode()}
+        if pairs:
+            written["differences"] = draw(pairs, _OF_PAIRS).encode()
     else:
         write = tables.to_csv if to == "csv" else tables.to_parquet
-        every = units.astype(object).where(units.notna(), None).to_dict("records")
-        written = {"summary": write(records), "units": write(every), "differences": write(pairs) if pairs else b""}
-    suffix = _SUFFIXES.get(to, to)
-    return {
-        report_key(summary.execution, f"tables/{name}.{suffix}"): content
-        for name, content in written.items()
-        if content or name != "differences"
-    }
+        written = {"summary": write(records)} | ({"differences": write(pairs)} if pairs else {})
+    return {f"tables/{name}.{_SUFFIXES.get(to, to)}": content for name, content in written.items()}
 
 
 def _for_people(summary: Summary, records: list[dict[str, Any]], to: str, metrics: Sequence[str]) -> list[str]:

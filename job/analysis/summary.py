@@ -128,6 +128,20 @@ def check_metric(metric: str) -> str:
     return metric
 
 
+def check_techniques(execution: Execution, techniques: Sequence[str]) -> None:
+    """Look whether an execution has these techniques.
+
+    Raises
+    ------
+    UsageError
+        Where it lacks one.
+    """
+    known = sorted({unit.technique for unit in execution.spec.units()})
+    for one in techniques:
+        if one not in known:
+            raise UsageError(f"{execution.id} has no technique {shown(one)}", did_you_mean(one, known))
+
+
 def read_regions(given: Sequence[str]) -> dict[str, float]:
     """Return the regions of practical equivalence, with those that ``METRIC=WIDTH`` sets.
 
@@ -163,8 +177,21 @@ def summarise(
         Where the storage gives not a single result.
     """
     check_metric(sort)
+    verified = read_all(store, execution, list(execution.spec.units()), evidence_of)
+    return summary_of(store, execution, verified, sort=sort, console=console)
+
+
+def summary_of(
+    store: Store, execution: Execution, verified: Verified, *, sort: str, console: Console | None = None
+) -> Summary:
+    """Compare results that were read.
+
+    Parameters
+    ----------
+    verified : Verified
+        Of all units of the execution, `seen` by :func:`job.analysis.evidence.evidence_of`.
+    """
     units = list(execution.spec.units())
-    verified = read_all(store, execution, units, evidence_of)
     results = list(verified.results.values())
     evidence: dict[Unit, Evidence] = {u: verified.seen[u] for u, r in verified.results.items() if _is_done(r)}
     rows = summary_rows(results, evidence)
@@ -172,7 +199,7 @@ def summarise(
     for dataset in execution.spec.datasets:
         state = _state(store, execution, dataset, units, verified, console)
         states.append(state)
-        ordered += _ranked([row for row in rows if row.dataset == dataset], state, sort)
+        ordered += ranked([row for row in rows if row.dataset == dataset], state, sort)
     order = {dataset: i for i, dataset in enumerate(execution.spec.datasets)}
     return Summary(
         execution.id,
@@ -224,8 +251,8 @@ def _test_to_train(own: dict[Unit, StoredResult], verified: Verified, rows: int 
     return statistics.fmean(ratios) if ratios else None
 
 
-def _ranked(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[SummaryRow]:
-    """Return a dataset's rows with their standing, those that are ranked first."""
+def ranked(rows: Sequence[SummaryRow], state: DatasetState, sort: str) -> list[SummaryRow]:
+    """Return a dataset's rows with their standing at a metric, those that are ranked first."""
     means = [row.mean[sort] for row in rows]
     fewest = min((tested.positives for row in rows for tested in row.evidence.values()), default=None)
     # A row whose metric is undefined at a seed is over other seeds than the rest.

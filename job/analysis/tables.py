@@ -5,14 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_ESCAPED = {
+from job.terminal import harmless
+
+LATEX = {
     "\\": r"\textbackslash{}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "×": r"$\times$", "±": r"$\pm$", "≥": r"$\geq$",
-    "≤": r"$\leq$", "–": "--",
+    "≤": r"$\leq$", "–": "--", "[": "{[}", "]": "{]}", "*": "{*}",
 }  # fmt: skip
+# What spreadsheets take for the beginning of a formula, but for numbers.
+_FORMULA = re.compile(r"[=+\-@＝＋－＠]")
+_NUMBERS = re.compile(r"[-+0-9.eE ]+")
 
 
 def flat(value: Any) -> Any:
@@ -31,12 +37,23 @@ def columns_of(records: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def to_csv(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> bytes:
-    """Return records as CSV, numbers in full, what is undefined empty."""
+    """Return records as CSV, numbers in full, what is undefined empty.
+
+    Text that a spreadsheet would take for a formula has an apostrophe before it.
+    """
     out = io.StringIO()
     writer = csv.DictWriter(out, columns or columns_of(records), extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: flat(value) for name, value in record.items()} for record in records)
+    writer.writerows({name: harmless_cell(flat(value)) for name, value in record.items()} for record in records)
     return out.getvalue().encode()
+
+
+def harmless_cell(value: Any) -> Any:
+    """Return a cell that no spreadsheet computes, on one line; what does not print is spelled."""
+    if not isinstance(value, str):
+        return value
+    text = harmless(value, keep="\u00a0")
+    return f"'{text}" if _FORMULA.match(text) and not _NUMBERS.fullmatch(text) else text
 
 
 def to_parquet(records: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> bytes:
@@ -73,8 +90,8 @@ def to_latex(records: Sequence[Mapping[str, Any]], columns: Sequence[str], digit
 
 
 def escaped(text: str) -> str:
-    """Return text as LaTeX has to be given it."""
-    return "".join(_ESCAPED.get(one, one) for one in text)
+    """Return text as LaTeX has to be given it; what does not print is left out."""
+    return "".join(LATEX.get(one, one) for one in text if one.isprintable())
 
 
 def _is_number(value: Any) -> bool:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from job.cli import plots
 from job.cli.context import Context, JsonOption, open_context, print_json
+from job.cli.report import report
 
 if TYPE_CHECKING:
     from job.analysis.summary import Summary
     from job.executions.executions import Execution
 
 app = typer.Typer(help="Comparison: which combination detects defaulters best.", no_args_is_help=True)
+app.command()(report)
+app.command("all")(plots.everything)
+app.command()(plots.tradeoff)
+app.command()(plots.stability)
+app.command()(plots.imbalance)
+app.command()(plots.comparison)
+app.command()(plots.heatmap)
 
 ExecutionArgument = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
@@ -38,14 +47,36 @@ def group() -> None:
 @app.command()
 def summary(
     execution_id: ExecutionArgument = None,
+    of: Annotated[str | None, typer.Option("--execution-id", metavar="ID", help="The same as the argument.")] = None,
     spec: SpecOption = None,
-    sort: Annotated[str, typer.Option(metavar="METRIC", help="Sort by this metric.")] = "balanced_accuracy",
+    sort: Annotated[
+        str, typer.Option("--sort", "--metric", metavar="METRIC", help="Sort by this metric.")
+    ] = "balanced_accuracy",
     metrics: MetricsOption = None,
     everything: AllOption = False,
+    technique: plots.TechniqueOption = None,
     json: JsonOption = False,
 ) -> None:
     """Compare the combinations of an execution: mean and standard deviation over seeds of every metric."""
-    summarise_and_print(open_context(), execution_id, spec, sort, json, chosen_metrics(metrics, everything))
+    chosen = chosen_metrics(metrics, everything)
+    summarise_and_print(open_context(), _either(execution_id, of), spec, sort, json, chosen, techniques=technique or ())
+
+
+def _either(argument: str | None, option: str | None) -> str | None:
+    """Return the execution that is named in one of two ways.
+
+    Raises
+    ------
+    UsageError
+        Where they name two.
+    """
+    from job.errors import UsageError
+
+    if argument is not None and option is not None and argument != option:
+        raise UsageError(
+            f"the argument names {argument} and --execution-id {option}", "Name one execution, in one of the two ways."
+        )
+    return option if argument is None else argument
 
 
 @app.command()
@@ -154,7 +185,7 @@ def units(
 
 
 @app.command()
-def stability(
+def drift(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="One that is split by time.")],
     execution_id: ExecutionArgument = None,
     spec: SpecOption = None,
@@ -199,9 +230,9 @@ def export(
     """Write the tables of an execution as files of its report, or its units as runs of MLflow."""
     from job.analysis import load, points
     from job.analysis.export import check_format, exported
+    from job.analysis.publishing import publish
     from job.analysis.study import all_differences
     from job.analysis.tracking import export_to_mlflow
-    from job.store import report_key
 
     chosen = chosen_metrics(metrics, everything)
     check_format(to)
@@ -220,11 +251,10 @@ def export(
     files = exported(found, frame, pairs, to, chosen)
     drawn = points.curve_points(context.store, execution, context.console) if curves else {}
     if drawn:
-        files[report_key(execution.id, f"tables/curves.{to}")] = points.written(execution.id, drawn, to)
+        files[f"tables/curves.{to}"] = points.written(execution.id, drawn, to)
     elif curves:
         context.console.warning("no_curves", f"{execution.id} has no unit with both classes in its test part")
-    for key, content in files.items():
-        context.store.put(key, content)
+    for key in publish(context.store, execution.id, files, context.console, force=True):
         context.console.info("table_written", f"wrote {context.store.where(key)}", key=key)
 
 
@@ -280,30 +310,41 @@ def summarise_and_print(
     sort: str = "balanced_accuracy",
     json: bool = False,
     metrics: tuple[str, ...] | None = None,
+    techniques: Sequence[str] = (),
 ) -> None:
-    """Summarise an execution, print it, and write its CSV where that may be written."""
-    from job.analysis.summary import DECISIVE, to_csv
+    """Summarise an execution, print it, and write its CSV where that may be written: all of it, whatever is shown."""
+    from dataclasses import replace
+
+    from job.analysis.publishing import publish
+    from job.analysis.summary import DECISIVE, check_techniques, to_csv
     from job.cli.tables import print_summary
     from job.errors import StorageError
     from job.executions.status import choose_execution
     from job.planning.spec import spec_name
-    from job.store import report_key
 
     name = spec_name(spec) if spec else None
     execution = choose_execution(context.store, execution_id, name, context.console)
+    check_techniques(execution, techniques)
     found = _summarised(context, execution, sort)
+    shown = (
+        found
+        if not techniques
+        else replace(found, rows=tuple(row for row in found.rows if row.technique in techniques))
+    )
     if json:
-        print_json(found.as_json())
+        print_json(shown.as_json())
     else:
-        print_summary(found, metrics or DECISIVE)
+        print_summary(shown, metrics or DECISIVE)
     absent = [state.dataset for state in found.datasets if not state.present]
     if absent and not json:
         context.console.info("partial", f"no results yet for {', '.join(absent)}")
-    key = report_key(execution.id, "tables/summary.csv")
     try:
-        context.store.put(key, to_csv(found))
+        (key,) = publish(
+            context.store, execution.id, {"tables/summary.csv": to_csv(found)}, context.console, force=True
+        )
     except StorageError as error:  # who may only read has what was asked for: the table
         context.console.warning("table_not_written", f"{error.what}: the table is here only", remedy=error.remedy)
         return
     if not json:
-        context.console.info("table_written", f"the same as CSV: {context.store.where(key)}", key=key)
+        what = "all combinations" if techniques else "the same"
+        context.console.info("table_written", f"{what} as CSV: {context.store.where(key)}", key=key)

@@ -74,17 +74,20 @@ def pull(
     region: RegionOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Fetch results and reports; what is here is verified and not fetched again."""
+    """Fetch results and make their report; what is here is verified and not fetched again."""
     from dataclasses import asdict
 
+    from job.cli.report import report_if_possible
     from job.cloud.pull import pull as fetch
     from job.errors import EXIT_FAILED
+    from job.executions.executions import load_execution
     from job.executions.status import choose_execution
 
     cloud = open_cloud(platform, region)
     bucket = cloud.bucket()
     chosen = execution or choose_execution(bucket, None, None, cloud.console).id
-    found = fetch(bucket, cloud.local(), chosen)
+    local = cloud.local()
+    found = fetch(bucket, local, chosen)
     for key in found.refused:
         cloud.console.warning("key_refused", f"{key} names no file below the execution's folder: left there", key=key)
     for key in found.damaged:
@@ -102,6 +105,7 @@ def pull(
             f"`ldp analyze summary {chosen}` compares them",
             **asdict(found),
         )
+    report_if_possible(local, load_execution(local, chosen), cloud.console)
     if found.damaged:
         raise typer.Exit(EXIT_FAILED)
 

@@ -100,7 +100,9 @@ def print_summary(summary: Summary, metrics: Sequence[str]) -> None:
         seeds = sorted({seed for row in rows for seed in row.seeds})
         one = state.repetition
         spread = f"mean ± standard deviation of single {one}s" if wide else f"one {one}, so no spread: {one}"
-        print_line(f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}")
+        print_line(
+            f"{spread} {', '.join(map(str, seeds))}; sorted by {summary.sort}" if seeds else f"no {one} has a result"
+        )
         for line in (_data(state, summary.spec), *_tested(rows, one), *_conclusions(rows, state, summary.sort)):
             print_line(line)
         _print_findings(rows, one)

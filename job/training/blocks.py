@@ -197,7 +197,7 @@ def split_by_time(target: Array, calendar: Calendar, how: ByTime, *, origin: int
     month, horizon = calendar.month, calendar.horizon
     asked = np.ones(target.size, bool)
     if horizon is None and (how.labels == "known_at_cut" or how.term is not None):
-        raise Inapplicable("the dataset does not say when outcomes are due, so none is known at a cut")
+        raise Inapplicable("the dataset does not say when outcomes are due (its horizon), so none is known at a cut")
     if horizon is not None and how.term is not None:
         asked = horizon == how.term
         if not asked.any():

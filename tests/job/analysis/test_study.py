@@ -245,21 +245,21 @@ def test_tables_have_the_same_numbers_in_every_format(done: tuple[Store, Executi
     pairs = study.all_differences(store, execution, summary, ["roc_auc"])
     written = {to: exported(summary, units, pairs, to, ["roc_auc"]) for to in ("csv", "parquet", "markdown", "latex")}
     names = ("differences", "summary", "units")
-    assert sorted(written["csv"]) == [f"reports/{execution.id}/tables/{name}.csv" for name in names]
-    of_pairs = written["csv"][f"reports/{execution.id}/tables/differences.csv"].decode()
+    assert sorted(written["csv"]) == [f"tables/{name}.csv" for name in names]
+    of_pairs = written["csv"]["tables/differences.csv"].decode()
     assert [float(row["p_holm"]) for row in csv.DictReader(io.StringIO(of_pairs))] == [one.p_holm for one in pairs]
     assert "synthetic" in of_pairs.splitlines()[0]
     expected = [row.mean["roc_auc"] for row in summary.rows]
-    rows = list(csv.DictReader(io.StringIO(written["csv"][f"reports/{execution.id}/tables/summary.csv"].decode())))
+    rows = list(csv.DictReader(io.StringIO(written["csv"]["tables/summary.csv"].decode())))
     assert [float(row["roc_auc_mean"]) for row in rows] == expected
     assert {row["synthetic"] for row in rows} == {"True"}
-    table = pq.read_table(io.BytesIO(written["parquet"][f"reports/{execution.id}/tables/summary.parquet"]))
+    table = pq.read_table(io.BytesIO(written["parquet"]["tables/summary.parquet"]))
     assert table["roc_auc_mean"].to_pylist() == expected
     assert json.loads(table["test_rows"].to_pylist()[0]) == [ROWS] * 3
-    back = pd.read_parquet(io.BytesIO(written["parquet"][f"reports/{execution.id}/tables/units.parquet"]))
+    back = pd.read_parquet(io.BytesIO(written["parquet"]["tables/units.parquet"]))
     assert back["roc_auc"].to_list() == units["roc_auc"].to_list()
     for to, suffix in (("markdown", "md"), ("latex", "tex")):
-        text = written[to][f"reports/{execution.id}/tables/summary.{suffix}"].decode()
+        text = written[to][f"tables/summary.{suffix}"].decode()
         assert "synthetic sample data" in text
         assert all(f"{value:.4f}" in text for value in expected if value is not None)
 
@@ -329,3 +329,18 @@ def test_a_damaged_result_is_left_out_and_named() -> None:
         assert len(load.units(execution.id, store=store)) == 5
     told = Console.silent()
     assert len(list(study.figures(store, execution, console=told))) == 5
+
+
+def test_a_difference_seen_from_the_other_side_is_turned_whole(done: tuple[Store, Execution]) -> None:
+    store, execution = done
+    for one in study.all_differences(store, execution, summarise(store, execution), ["roc_auc"]):
+        turned = one.seen_from(one.second)
+        assert (turned.first, turned.second) == (one.second, one.first)
+        assert (turned.difference, turned.low, turned.high) == (
+            -(one.difference or 0),
+            -(one.high or 0),
+            -(one.low or 0),
+        )
+        assert (turned.below, turned.within, turned.above) == (one.above, one.within, one.below)
+        assert turned.seen_from(one.first) == one
+        assert one.seen_from(one.first) is one

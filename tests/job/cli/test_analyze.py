@@ -69,7 +69,7 @@ REFUSED = {
     ("differences", "--region", "ks"): "'ks' is no region",
     ("differences", "--seed", "7"): "with seed 7",
     ("export", "--to", "word"): "there is no format 'word'",
-    ("stability", "taiwan_credit"): "does not split taiwan_credit by time",
+    ("drift", "taiwan_credit"): "does not split taiwan_credit by time",
     ("fairness", "taiwan_credit", "SEX"): "did you mean 'SEX_2'?",
     ("fairness", "taiwan_credit", "LIMIT_BAL"): "groups can be told apart by at most 20",
     ("fairness", "taiwan", "SEX_2"): "has no dataset 'taiwan'",
