@@ -48,7 +48,7 @@ def draft(
 
     context = open_context()
     given = open_given(file)
-    name = name or _asked("Name of the dataset", name_of(given.path)) or name_of(given.path)
+    name = name or _asked("What is the dataset called?", name_of(given.path)) or name_of(given.path)
     check_free(context.store, name, force=force)
     if separator is not None and separator not in SEPARATORS:
         raise UsageError(f"--separator {shown(separator)} is unknown", "Give one of , ; | a tab or a blank.")
@@ -99,7 +99,9 @@ def _asked(question: str, standard: str = "") -> str:
     """Return what a person answers at a terminal; elsewhere nothing is asked."""
     if not _at_terminal():
         return standard
-    return str(typer.prompt(question, default=standard, show_default=bool(standard), err=True)).strip()
+    return str(
+        typer.prompt(question, default=standard, show_default=bool(standard), prompt_suffix=" ", err=True)
+    ).strip()
 
 
 def _column(guess: Guess, option: str, given: str | None, question: str | None, *, needed: bool = False) -> str | None:

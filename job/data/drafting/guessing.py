@@ -17,11 +17,14 @@ from job.errors import RawFileInvalid
 
 ROWS = 200  # that are looked at
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
-_COMMA = re.compile(r"[+-]?\d+(\.\d{3})*,\d+%?", re.ASCII)
-_GROUPED = {
-    mark: re.compile(rf"[+-]?\d{{1,3}}({re.escape(mark)}\d{{3}})+([.,]\d+)?%?", re.ASCII)
-    for mark in (",", ".", " ", "'")
-}
+_MARKS = {
+    ",": ",",
+    ".": r"\.",
+    " ": "[ \u00a0\u202f]",
+    "'": "['\u2019]",
+}  # as they are declared, and as programs write them
+_COMMA = re.compile("[+-]?\\d+([. '\u00a0\u202f\u2019]\\d{3})*,\\d+%?", re.ASCII)
+_GROUPED = {mark: re.compile(rf"[+-]?\d{{1,3}}({one}\d{{3}})+([.,]\d+)?%?", re.ASCII) for mark, one in _MARKS.items()}
 
 
 @dataclass(frozen=True)

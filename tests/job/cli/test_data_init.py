@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -147,6 +151,18 @@ def test_what_is_not_said_is_asked_for(ldp: Any, tmp_path: Path, arguments: tupl
     assert code in (1, 2)
     assert words in told
     assert not (tmp_path / "data").exists()
+
+
+def test_at_a_terminal_it_is_asked(tmp_path: Path) -> None:
+    german(tmp_path / "german.data", rows=300)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", "from job.cli import run; run()", "data", "init", "german.data"]
+    with subprocess.Popen(command, cwd=tmp_path, stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.write(ours, b"loans\nc21\n\n\n2\n")  # name, target, no group, no time, what is bad
+        assert process.wait(120) == 0
+    os.close(theirs)
+    os.close(ours)
+    assert declared(tmp_path, "loans")["target"] == {"column": "c21", "bad": ["2"], "good": ["1"]}
 
 
 def test_an_unknown_name_is_told_how_to_declare_it(ldp: Any) -> None:
