@@ -118,7 +118,9 @@ def test_an_error_is_two_lines_to_people_and_one_record_in_a_log(  # type: ignor
     monkeypatch.setenv("LDP_LOG_FORMAT", "text")
     _environment, what, remedy = ldp("data", "process", "taiwan")[2].splitlines()
     assert what == f"error: there is no dataset 'taiwan' in {tmp_path}"
-    assert remedy == "  did you mean 'taiwan_credit'?"
+    assert remedy == (
+        "  did you mean 'taiwan_credit'? To declare one of your own: `ldp data init FILE.csv --name taiwan`."
+    )
     monkeypatch.setenv("LDP_LOG_FORMAT", "json")
     (record,) = [
         json.loads(line) for line in ldp("data", "process", "taiwan")[2].splitlines() if "environment" not in line
