@@ -9,7 +9,7 @@ import typer
 from job.cli.report import ForceOption, LocaleOption
 
 DatasetArgument = Annotated[
-    str | None, typer.Argument(metavar="[DATASET]", help="Which dataset; all of the execution if left out.")
+    str | None, typer.Argument(metavar="DATASET", help="Which dataset; all of the execution if left out.")
 ]
 ExecutionOption = Annotated[
     str | None, typer.Option("--execution-id", metavar="ID", help="Which execution; the latest if left out.")
@@ -31,7 +31,10 @@ def everything(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write every plot, as SVG and PNG, and its table, as CSV and LaTeX."""
+    """Write every plot and its table.
+
+    Plots as SVG and PNG, tables as CSV and LaTeX, below reports/ of the storage.
+    """
     _write(None, dataset, execution_id, spec, metric, technique, locale, force)
 
 
@@ -43,7 +46,7 @@ def tradeoff(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write the plot of precision against sensitivity, and its table."""
+    """Plot precision against sensitivity, with its table."""
     _write(("tradeoff",), dataset, execution_id, spec, USUAL, technique, locale, force)
 
 
@@ -56,7 +59,10 @@ def stability(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write the plot of how values move from seed to seed, and its table. From month to month: `ldp analyze drift`."""
+    """Plot how values move from seed to seed.
+
+    With its table. How features and scores move from month to month: `ldp analyze drift DATASET`.
+    """
     _write(("stability",), dataset, execution_id, spec, metric, technique, locale, force)
 
 
@@ -69,7 +75,10 @@ def imbalance(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write the plot of what techniques add, by how rare defaults are, and its table; over all datasets."""
+    """Plot what techniques add, by default rate.
+
+    Over all datasets unless one is named, with its table.
+    """
     _write(("imbalance",), dataset, execution_id, spec, metric, technique, locale, force)
 
 
@@ -82,7 +91,10 @@ def comparison(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write the plots of all combinations, and of cost-sensitive learning against resampling, and their tables."""
+    """Plot all combinations with intervals.
+
+    And cost-sensitive learning against resampling; with their tables.
+    """
     _write(("comparison", "cost_sensitive"), dataset, execution_id, spec, metric, technique, locale, force)
 
 
@@ -95,7 +107,7 @@ def heatmap(
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
 ) -> None:
-    """Write the heat map of techniques and models, and its table."""
+    """Plot techniques by models, with the table."""
     _write(("heatmap",), dataset, execution_id, spec, metric, technique, locale, force)
 
 
@@ -114,6 +126,7 @@ def _write(
     from job.cli.context import open_context
     from job.executions.status import choose_execution
     from job.planning.spec import spec_name
+    from job.training.blocks import ByTime
 
     require_report()
     context = open_context()
@@ -123,3 +136,7 @@ def _write(
         techniques=technique or (), locale=locale, force=force,
     ):  # fmt: skip
         context.console.info("file_written", context.store.where(key), key=key)
+    if plots == ("stability",):
+        for name in execution.spec.datasets:
+            if dataset in (None, name) and isinstance(execution.spec.split(name), ByTime):
+                context.console.info("drift", f"from month to month: `ldp analyze drift {name} {execution.id}`")

@@ -44,6 +44,8 @@ def imbalance(data: PlotData) -> list[Gain]:
     sign = -1 if data.metric in LOWER_IS_BETTER else 1
     found = []
     for state in data.summary.datasets:
+        if data.dataset not in (None, state.dataset):
+            continue
         rows = replace(data, dataset=state.dataset).every
         if all(row.standing.rank is None for row in rows):
             continue

@@ -38,7 +38,7 @@ def write_plots(
     plots : sequence of str, optional
         Their ids; all without it, and the tables of the comparison and of all pairs.
     dataset : str, optional
-        Only those of this one; plots over all datasets are made anyway.
+        Only of this one, also what is otherwise over all datasets.
     techniques : sequence of str
         Only these are shown; all without any.
     force : bool
@@ -72,7 +72,7 @@ def write_plots(
             files |= tables_of(content.summary, content.differences, to, tuple(dict.fromkeys((metric, *DECISIVE))))
     for plot in PLOTS:
         if plots is None or plot.id in plots:
-            for name in [None] if plot.across else _datasets(content, dataset):
+            for name in [dataset] if plot.across else _datasets(content, dataset):
                 data = replace(content.plotted(name), techniques=frozenset(techniques) or None)
                 made = files_of(plot, data, wording)
                 if not made:

@@ -42,6 +42,9 @@ def test_each_part_writes_its_plots_and_tables_and_says_where(ldp, done: Path) -
                 assert (done / file).is_file()
                 assert file in err
     assert ldp("analyze", "imbalance")[0] == 0
+    assert (done / "plots" / "imbalance.svg").is_file()
+    assert ldp("analyze", "imbalance", BASE)[0] == 0
+    assert (done / "tables" / f"imbalance-{BASE}.csv").is_file()
     assert "SYNTHETIC DATA" in (done / "plots" / f"heatmap-{BASE}.svg").read_text("utf-8")
     rows = list(csv.DictReader(io.StringIO((done / "tables" / f"tradeoff-{BASE}.csv").read_text("utf-8"))))
     summary = {(one["model"], one["technique"]): one for one in json.loads(ldp("analyze", "summary", "--json")[1])}
@@ -102,3 +105,29 @@ def test_what_is_not_there_is_refused_in_two_lines(ldp, done: Path) -> None:  # 
         assert code in (1, 2), arguments
         assert words in err
         assert "fault of ldp" not in err
+
+
+BY_TIME = """
+datasets = ["lending_club_matured"]
+techniques = ["baseline"]
+seeds = [1]
+folds = 2
+[splits]
+lending_club_matured = { by = "time", origins = 2, months = 6 }
+[models.logistic_regression.grid]
+alpha = [1e-3]
+"""
+
+
+def test_by_time_stability_is_over_origins_and_points_to_drift(ldp, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "months.toml").write_text(BY_TIME)
+    assert ldp("data", "sample", "lending_club_matured", "--rows", "4000")[0] == 0
+    assert ldp("data", "process", "lending_club_matured")[0] == 0
+    assert ldp("experiment", "run", "--spec", "months.toml", "--jobs", "1")[0] == 0
+    code, _, err = ldp("analyze", "stability")
+    assert code == 0
+    assert "from month to month: `ldp analyze drift lending_club_matured" in err
+    (table,) = (tmp_path / "reports").glob("*/tables/stability-lending_club_matured.csv")
+    (row,) = csv.DictReader(io.StringIO(table.read_text("utf-8")))
+    assert float(row["mean"]) == pytest.approx((float(row["origin_1"]) + float(row["origin_2"])) / 2)
+    assert ldp("analyze", "drift", "lending_club_matured")[0] == 0

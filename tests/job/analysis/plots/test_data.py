@@ -138,6 +138,8 @@ def test_gains_are_technique_less_baseline_and_datasets_stand_by_default_rate(
             ]  # fmt: skip
             assert gain == pytest.approx(means[0] - means[1])
         assert one.mean == pytest.approx(np.mean(list(one.by_model.values())))
+    alone = gains.imbalance(data_of(*done, dataset="taiwan_credit"))
+    assert alone == [one for one in found if one.dataset == "taiwan_credit"]
     below = gains.imbalance(data_of(*done, dataset=None, metric="brier"))
     rows = {(row.dataset, row.model, row.technique): row.mean["brier"] for row in data_of(*done).summary.rows}
     one = below[0]
