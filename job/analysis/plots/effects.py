@@ -71,14 +71,18 @@ def _iso(axes: Axes, limits: list[tuple[float, float]], style: Style) -> None:
     import numpy as np
 
     (left, right), (low, high) = limits
-    x = np.linspace(left, right, 60)
     for f1 in ISO:
+        # Sensitivity and precision can be exchanged: points by both are close together where the line is steep too.
+        x = np.r_[np.linspace(left, right, 25), told.f1_line(f1, np.linspace(low, high, 25))]
+        x = np.sort(x[(x >= left) & (x <= right)])
         y = told.f1_line(f1, x)
         inside = (y >= low) & (y <= high)
         if inside.sum() < 2:
             continue
         axes.plot(x[inside], y[inside], color=GRID, linewidth=0.8)
         last = int(np.flatnonzero(inside)[-1])
+        if x[last] < left + 0.15 * (right - left):
+            continue  # no room for its label
         axes.annotate(
             f"F1 {style.wording.number(f1, 1)}", (x[last], y[last]), (-2, 2), textcoords="offset points", ha="right",
             va="bottom", fontsize=6, color=MUTED,

@@ -122,7 +122,7 @@ def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
         return None
 
     wording = style.wording
-    figure, (axes,) = grid_of(style, 0.75 + 0.42 * len(found.models))
+    figure, (axes,) = grid_of(style, 0.85 + 0.42 * len(found.models))
     low, high = float(np.nanmin(found.values)), float(np.nanmax(found.values))
     span = high - low or 1.0
     for i in range(len(found.models)):
@@ -141,7 +141,7 @@ def draw_heatmap(data: PlotData, style: Style) -> Figure | None:
             )  # fmt: skip
     axes.set_xlim(-0.5, len(found.techniques) - 0.5)
     axes.set_ylim(len(found.models) - 0.5, -0.5)
-    axes.set_xticks(range(len(found.techniques)), [wording.name(one) for one in found.techniques])
+    axes.set_xticks(range(len(found.techniques)), [wording.name(one).replace(" ", "\n", 1) for one in found.techniques])
     axes.set_yticks(range(len(found.models)), [wording.name(one) for one in found.models])
     axes.xaxis.tick_top()
     axes.tick_params(length=0, labelcolor=INK, labelsize=USUAL)
