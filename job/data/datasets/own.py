@@ -146,7 +146,7 @@ def _dropped(target: Target, raw: RawTable, state: Array) -> dict[str, int]:
     dropped: dict[str, int] = {}
     for value, count in zip(found.values, gone.tolist(), strict=False):
         if count:
-            reason = f"{target.column} {value}".strip()
+            reason = f"no {target.column}" if is_missing(value) else f"{target.column} {value}"
             dropped[reason] = dropped.get(reason, 0) + count
     return dropped
 

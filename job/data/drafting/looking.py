@@ -102,15 +102,28 @@ def look(source: Source, guess: Guess, names: frozenset[int]) -> Look:
     RawFileInvalid
         Naming the line that cannot be read.
     """
+    found = _look_any_way(source, guess, names, frozenset())
+    # Columns of many numbers whose first rows have few, such as the noughts of what is rarely paid.
+    again = frozenset(i for i, one in enumerate(found.columns) if i not in names and one.many and one.whole)
+    return _look_any_way(source, guess, names, again) if again else found
+
+
+def _look_any_way(source: Source, guess: Guess, names: frozenset[int], numbers: frozenset[int]) -> Look:
     try:
-        return _look(source, guess, names, batches_side_by_side)
+        return _look(source, guess, names, numbers, batches_side_by_side)
     except Odd:
-        return _look(source, guess, names, batches_in_order)
+        return _look(source, guess, names, numbers, batches_in_order)
 
 
-def _look(source: Source, guess: Guess, names: frozenset[int], batches: Callable[[BinaryIO, Layout], Any]) -> Look:
+def _look(
+    source: Source,
+    guess: Guess,
+    names: frozenset[int],
+    known: frozenset[int],
+    batches: Callable[[BinaryIO, Layout], Any],
+) -> Look:
     width = len(guess.names)
-    numbers = [i for i in range(width) if i not in names and _is_numeric(guess, i)]
+    numbers = [i for i in range(width) if i not in names and (i in known or _is_numeric(guess, i))]
     if len(numbers) == width:  # a row's end is proved by a column of names
         numbers.pop()
     texts = [i for i in range(width) if i not in numbers]

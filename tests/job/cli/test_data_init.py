@@ -99,12 +99,12 @@ def test_three_hundred_columns_with_planted_leaks(ldp: Any, tmp_path: Path) -> N
     code, _, told = ldp("data", "init", "wide.csv", "--target", "default")
     assert code == 0
     found = declared(tmp_path, "wide")
-    assert set(found["known_later"]["columns"]) == {"recovered", "score_at_end"}
+    assert set(found["known_later"]["columns"]) == {"recovered", "written_off", "score_at_end"}
     assert "score_at_end" in told
     assert found["file"]["key"] == "loan_number"
     assert found["features"]["x005"] == {"kind": "number", "missing": [-999]}
     assert "constant" not in found["features"]
-    assert len(found["features"]) == 295
+    assert len(found["features"]) == 294
     assert ldp("data", "process", "wide")[0] == 0
     assert "wide" in json.dumps(summary_of(ldp, tmp_path, "wide", '"row"'))
 

@@ -116,7 +116,8 @@ def test_an_error_is_two_lines_to_people_and_one_record_in_a_log(ldp, monkeypatc
     monkeypatch.setenv("LDP_LOG_FORMAT", "text")
     _environment, what, remedy = ldp("data", "process", "taiwan")[2].splitlines()
     assert what == "error: there is no dataset 'taiwan'"
-    assert remedy == "  did you mean 'taiwan_credit'?"
+    own = "To declare one of your own: `ldp data init FILE.csv --name taiwan`."
+    assert remedy == f"  did you mean 'taiwan_credit'? {own}"
     monkeypatch.setenv("LDP_LOG_FORMAT", "json")
     (record,) = [
         json.loads(line) for line in ldp("data", "process", "taiwan")[2].splitlines() if "environment" not in line
