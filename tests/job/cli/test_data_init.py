@@ -165,6 +165,19 @@ def test_at_a_terminal_it_is_asked(tmp_path: Path) -> None:
     assert declared(tmp_path, "loans")["target"] == {"column": "c21", "bad": ["2"], "good": ["1"]}
 
 
+def test_one_declaration_that_cannot_be_used_hides_no_other_dataset(ldp: Any, tmp_path: Path) -> None:
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "data/raw/broken.toml").write_text("[target]\ncolum = 1\n")
+    code, out, _ = ldp("data", "list", "--json")
+    assert code == 0
+    titles = {one["dataset"]: one["title"] for one in json.loads(out)}
+    assert titles["broken"] == "cannot be used: `ldp data process broken` says why"
+    assert "taiwan_credit" in titles
+    code, _, told = ldp("data", "process", "broken")
+    assert code == 1
+    assert "unknown key 'colum' in [target]: did you mean 'column'?" in told
+
+
 def test_an_unknown_name_is_told_how_to_declare_it(ldp: Any) -> None:
     code, _, told = ldp("data", "process", "germn")
     assert code == 2
