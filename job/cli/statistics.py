@@ -101,6 +101,7 @@ def print_figures(records: Sequence[dict[str, Any]]) -> None:
         print_line("")
     print_line("corrected, O/E, slope: with the prior corrected, where the record tells how the odds were shifted")
     print_line("AUC: the test part drawn again; that other training rows give another model is not in it")
+    _print_money_words(records)
 
 
 def _print_money(own: Sequence[dict[str, Any]]) -> None:
@@ -111,19 +112,31 @@ def _print_money(own: Sequence[dict[str, Any]]) -> None:
         priced = money["declared"] or {}
         costs = [_money(priced.get(name)) for name in ("own", "by_threshold", "trivial")]
         body.append([one["model"], one["technique"], *costs, _money(money["emp"]), _number(money["emp_refused"])])
-    columns = [("model", False), ("technique", False), ("cost, own", True), ("at best", True), ("trivial", True),
+    columns = [("model", False), ("technique", False), ("cost, own", True), ("at threshold", True), ("trivial", True),
                ("EMP", True), ("refused", True)]  # fmt: skip
     declared = any(one["money"]["declared"] for one in own)
     if declared:
         print_table("", columns, body)
     else:
         print_table("", [*columns[:2], *columns[5:]], [[*row[:2], *row[5:]] for row in body])
-    for heading in dict.fromkeys(one["money"]["emp_heading"] for one in own):
-        print_line(f"EMP for each applicant by {heading}; refused: the share that is refused for it")
-    for priced in [one["money"]["declared"] for one in own[:1] if declared]:
-        without = f", {priced['rows_without']:,} rows without" if priced["rows_without"] else ""
-        said = priced["why"] or "by its own decisions, at the threshold that costs least, of granting or refusing all"
-        print_line(f"cost for each applicant, {priced['per']}, of {priced['rows']:,} rows{without}: {said}")
+
+
+def _print_money_words(records: Sequence[dict[str, Any]]) -> None:
+    """Say once for each dataset what its money is of."""
+    done = [one for one in records if one["why"] is None]
+    for dataset in dict.fromkeys(one["dataset"] for one in done):
+        own = [one["money"] for one in done if one["dataset"] == dataset]
+        for heading in dict.fromkeys(one["emp_heading"] for one in own):
+            print_line(f"EMP, refused: {dataset}, for each applicant over granting all, and the share refused for it")
+            print_line(f"      by {heading}")
+        for per in dict.fromkeys(one["declared"]["per"] for one in own if one["declared"]):
+            print_line(f"cost: {dataset}, for each applicant, {per}: by the unit's own decisions, at the")
+            print_line("      threshold that costs least, and of granting all or refusing all")
+        for why in dict.fromkeys(one["declared"]["why"] for one in own if one["declared"] and one["declared"]["why"]):
+            print_line(f"cost: {dataset}: {why}")
+        without = max((one["declared"]["rows_without"] for one in own if one["declared"]), default=0)
+        if without:
+            print_line(f"cost: {dataset}: up to {without:,} test rows of a unit lack their costs and are left out")
 
 
 def _money(value: float | None) -> str | None:
@@ -163,20 +176,19 @@ def print_stability(records: Sequence[dict[str, Any]]) -> None:
 
 def print_fairness(records: Sequence[dict[str, Any]]) -> None:
     """Print each unit's groups beside the largest one."""
-    columns = [("unit", False), ("group", False), ("rows", True), ("approval ratio", True), ("TPR gap", True),
-               ("FPR gap", True)]  # fmt: skip
-    body = [
-        [f"{one['model']}/{one['technique']}/{one['seed']}", one["group"], one["rows"],
-         *(_gap(one[name]) for name in ("approval_ratio", "sensitivity_gap", "false_alarm_gap"))]
-        for one in records
-    ]  # fmt: skip
-    if not body:
+    columns = [("group", False), ("rows", True), ("approval ratio", True), ("TPR gap", True), ("FPR gap", True)]
+    if not records:
         print_line("no unit is done, or there is one group only")
         return
-    first = records[0]
-    print_table(
-        f"{first['dataset']} by {first['column']}, against the largest group {first['reference']}", columns, body
-    )
+    for unit in dict.fromkeys((one["model"], one["technique"], one["seed"]) for one in records):
+        own = [one for one in records if (one["model"], one["technique"], one["seed"]) == unit]
+        body = [
+            [one["group"], one["rows"],
+             *(_gap(one[name]) for name in ("approval_ratio", "sensitivity_gap", "false_alarm_gap"))]
+            for one in own
+        ]  # fmt: skip
+        title = f"{own[0]['dataset']} by {own[0]['column']}: {unit[0]} × {unit[1]}, {unit[2]}"
+        print_table(f"{title}, against the largest group {own[0]['reference']}", columns, body)
 
 
 def _gap(gap: dict[str, float | None]) -> str | None:

@@ -30,7 +30,7 @@ from job.data.declarations.declaration import (
     Target,
 )
 from job.data.declared import Declared, Steps
-from job.data.raw.cells import Categories, categories, months, numbers, numbers_if_any
+from job.data.raw.cells import Categories, categories, months, numbers, numbers_or_names
 from job.data.raw.dates import why_no_date
 from job.data.raw.header import RawColumn
 from job.data.raw.missing import is_missing
@@ -286,10 +286,10 @@ def _audit(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
     return found | {column: numbers(raw, column) for column in costs}
 
 
-def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Array]:
-    """Return the numbers that become known only later, as far as the file has them."""
+def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
+    """Return the columns that become known only later, as far as the file has them."""
     there = [column for column in declaration.known_later if column in raw.cells.numbers]
-    return {column: numbers_if_any(raw, column) for column in there}
+    return {column: numbers_or_names(raw, column) for column in there}
 
 
 def _protected(raw: RawTable, one: Protected) -> Any:
