@@ -29,6 +29,7 @@ FEW = 20  # different values among the first rows: a column of fewer is looked a
 MOST_LEVELS = 1000  # that are counted
 MOST_STRANGE = 5  # cells that are no numbers in a column of numbers
 SAMPLE = 20_000  # rows that are kept; twice as many at most
+SAMPLE_CELLS = 8_000_000  # and so many cells of them, twice as many at most
 DATE_FORMATS = (None, "DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "YYYYMMDD")
 TRIED = 100  # cells of each block that are tried as dates
 
@@ -134,7 +135,7 @@ def _look(
     source = source.with_header(header)
     layout = Layout(width, {str(i): i for i in numbers}, {str(i): i for i in texts}, between, None, guess.dialect)
     columns = {i: Column(guess.names[i], i in set(numbers)) for i in range(width)}
-    sampler, rows = _Sampler(), 0
+    sampler, rows = _Sampler(min(SAMPLE, max(SAMPLE_CELLS // width, 1))), 0
     with source.errors(), source.open() as file:
         left = guess.offset
         while left > 0:
@@ -161,13 +162,14 @@ def _is_numeric(guess: Guess, place: int) -> bool:
 class _Sampler:
     """Every row, then every second, then every fourth, so that no more are kept than may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._step = 1
         self._kept = 0
 
     def rows(self, first: int, count: int, columns: list[Column]) -> Array:
         """Return which of the next rows are kept; earlier ones are given up where they are too many."""
-        while self._kept + count // self._step > 2 * SAMPLE:
+        while self._kept + count // self._step > 2 * self._most:
             self._step *= 2
             self._kept = (self._kept + 1) // 2
             for column in columns:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from job import bounds
 from job.data.declarations.values import is_name
 from job.data.drafting.guessing import number_of
 from job.data.drafting.looking import Column, Look, levels_as_column
@@ -88,7 +89,26 @@ def sort_out(look: Look, taken: frozenset[str], target: str, meanings: Mapping[s
             found.known_later[column.name] = leak
         else:
             _feature(found, column, look.rows)
+    _keep_apart(found)
     return found
+
+
+def _keep_apart(found: Proposal) -> None:
+    """Leave out features whose columns another has already, and those that are too many."""
+    owned: set[str] = set()
+    for column, feature in list(found.features.items()):
+        levels = feature.get("levels")
+        names = {column} if levels is None else {f"{column}_{level}" for level in (*levels, "unknown")}
+        why = None
+        if names & owned:
+            why = f"another feature becomes {_listed(sorted(names & owned))} too"
+        elif len(owned | names) > bounds.FEATURES:
+            why = f"there can be {bounds.FEATURES:,} columns of features"
+        if why is None:
+            owned |= names
+        else:
+            found.left_out[column] = why
+            del found.features[column]
 
 
 def _target(column: Column, meanings: Mapping[str, int]) -> tuple[Array, Array]:

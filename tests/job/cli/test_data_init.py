@@ -88,8 +88,9 @@ def test_a_banks_export_by_group_and_by_time(ldp: Any, tmp_path: Path, encoding:
     assert found["known_later"] == {"columns": ["Verlust"]}
     assert set(found["features"]) == {"Betrag", "Auslastung", "Zweck", "Geschlecht"}
     path = tmp_path / "data/raw/bank.toml"
-    months = '[features.konto]\nkind = "months-between"\nfrom = "Konto seit"\nto = "Bewilligt"\nformat = "DD.MM.YYYY"\n'
-    path.write_text(path.read_text("utf-8") + "\n" + months, "utf-8")
+    before, months = path.read_text("utf-8").split('# [features."Konto seit_months"]')
+    path.write_text(f'{before}[features."Konto seit_months"]{months.replace("# ", "")}', "utf-8")
+    assert len(declared(tmp_path, "bank")["features"]) == 5
     assert ldp("data", "process", "bank")[0] == 0
     assert words in json.dumps(summary_of(ldp, tmp_path, "bank", split))
 
