@@ -20,13 +20,18 @@ def list_datasets(json: JsonOption = False) -> None:
     from job.cli.tables import print_table
     from job.data.declarations.stored import declared_names, require_declaration
     from job.data.raw.place import is_file
+    from job.errors import DeclarationInvalid
     from job.store import features_key, raw_keys, target_key
 
     context = open_context()
     found = []
     known = [(entry.id, entry.title, entry.source, entry.id) for entry in CATALOGUE]
     for name in declared_names(context.store):
-        own = require_declaration(context.store, name)
+        try:
+            own = require_declaration(context.store, name)
+        except DeclarationInvalid:  # the others are to be seen all the same
+            known.append((name, f"cannot be used: `ldp data process {name}` says why", "your own", name))
+            continue
         known.append((name, own.title or "declared here", own.source or "your own", own.raw))
     for name, title, source, raw_name in known:
         raw = next((key for key in raw_keys(raw_name) if is_file(context.store, key)), None)

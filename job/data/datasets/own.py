@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-import math
 from collections.abc import Mapping
-from datetime import date
 from functools import partial
 from typing import Any
 
@@ -15,31 +13,27 @@ from array_api_compat import array_namespace
 
 from job.arrays import to_host
 from job.data.datasets.dataset import Dataset, Derived, Put, as_categories, float32, one_hot
-from job.data.datasets.own_sample import sample
-from job.data.declarations.dates import FORMATS_RULE, reader_of
-from job.data.declarations.declaration import (
-    Category,
-    Code,
-    DateColumn,
-    Declaration,
-    Feature,
-    MonthsBetween,
-    Number,
-    Protected,
-    Ratio,
-    Target,
+from job.data.datasets.own_labels import (
+    DROPPED,
+    dates_in,
+    dropped_of,
+    due_in,
+    group_of,
+    horizon_of,
+    state_of,
+    time_of,
+    within_horizon,
 )
+from job.data.datasets.own_sample import sample
+from job.data.declarations.declaration import Declaration, Protected
+from job.data.declarations.kinds import Category, Code, Feature, MonthsBetween, Number, Ratio
 from job.data.declared import Declared, Steps
-from job.data.raw.cells import Categories, categories, months, numbers, numbers_if_any
-from job.data.raw.dates import why_no_date
+from job.data.raw.cells import Categories, categories, numbers, numbers_or_names
 from job.data.raw.header import RawColumn
-from job.data.raw.missing import is_missing
 from job.data.raw.rawfile import RawTable
 from job.metrics import Array
 
 DAYS_PER_MONTH = 30.4375
-DATES = (date(1900, 1, 1), date(2099, 12, 31))
-DROPPED = 2  # what a row is that is left out, beside 0 and 1
 
 
 def own_dataset(declaration: Declaration) -> Dataset:
@@ -80,18 +74,18 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
     RawFileInvalid
         Naming the line and column of a cell that is not what it is declared to be.
     """
-    state = _state(declaration.target, raw)
-    dropped = _dropped(declaration.target, raw, state)
+    state = state_of(declaration.target, raw)
+    dropped = dropped_of(declaration.target, raw, state)
     if dropped:
         raw, state = raw.without(state == DROPPED), state[state != DROPPED]
-    time, horizon = _time(declaration, raw), _horizon(declaration.target, raw)
+    time, horizon = time_of(declaration, raw), horizon_of(declaration.target, raw)
     if declaration.as_of is not None and time is not None and horizon is not None:
-        undue = _due(time, horizon) > np.datetime64(declaration.as_of, "M")
+        undue = due_in(time, horizon) > np.datetime64(declaration.as_of, "M")
         if undue.any():
             dropped[f"an outcome that is due after {declaration.as_of}"] = int(np.count_nonzero(undue))
             raw, state, time, horizon = raw.without(undue), state[~undue], time[~undue], horizon[~undue]
     if declaration.target.outcome is not None and time is not None and horizon is not None:
-        state = _within(raw, declaration.target.outcome, state, time, horizon)
+        state = within_horizon(raw, declaration.target.outcome, state, time, horizon)
     interim: dict[str, Any] = {}
     features: dict[str, Array] = {}
     unknown: dict[str, Mapping[str, int]] = {}
@@ -101,7 +95,7 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
         features |= columns
         if strange:
             unknown[feature.name] = strange
-    group = None if declaration.group is None else _group(raw, declaration.group)
+    group = None if declaration.group is None else group_of(raw, declaration.group)
     labels = {"group": group, "time": time, "horizon": horizon, "target": state}
     interim |= {name: column for name, column in labels.items() if column is not None}
     return Derived(
@@ -118,102 +112,6 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
     )
 
 
-def _state(target: Target, raw: RawTable) -> Array:
-    """Return for each row 1 where it is bad, 0 where it is good, 2 where it is left out, as int8."""
-    meanings = {value: code for code, part in ((1, target.bad), (0, target.good), (2, target.drop)) for value in part}
-    as_numbers = {_as_number(value): code for value, code in meanings.items() if _as_number(value) is not None}
-    found = raw.texts(target.column)  # ``1.0`` is the 1 that is declared
-    codes = [meanings.get(value, as_numbers.get(_as_number(value), -1)) for value in found.values]
-    state: Array = np.array(codes or [-1], dtype=np.int8)[found.codes]
-    if (state < 0).any():
-        row = int((state < 0).argmax())
-        remedy = "Say under [target] of the declaration what it is, or correct the cell."
-        raw.refuse(row, target.column, found.at(row), "is neither bad, good nor to be left out", remedy)
-    return state
-
-
-def _as_number(text: str) -> float | None:
-    try:
-        found = float(text)
-    except ValueError:
-        return None
-    return None if math.isnan(found) else found
-
-
-def _dropped(target: Target, raw: RawTable, state: Array) -> dict[str, int]:
-    found = raw.texts(target.column)
-    gone = np.bincount(found.codes[state == DROPPED], minlength=len(found.values))
-    dropped: dict[str, int] = {}
-    for value, count in zip(found.values, gone.tolist(), strict=False):
-        if count:
-            reason = f"{target.column} {value}".strip()
-            dropped[reason] = dropped.get(reason, 0) + count
-    return dropped
-
-
-def _dates(raw: RawTable, column: DateColumn) -> Array:
-    def why_not(cell: str) -> tuple[str, str]:
-        if column.format is not None:
-            return f"is no date as {column.format}", "Correct the cell, or the format in the declaration."
-        what, remedy = why_no_date(cell)
-        return what, f"Declare its format: {FORMATS_RULE}." if "/" in cell or "." in cell else remedy
-
-    return months(raw, column.column, *DATES, reader_of(column.format), why_not)
-
-
-def _time(declaration: Declaration, raw: RawTable) -> Array | None:
-    if declaration.time is None:
-        return None
-    found = _dates(raw, declaration.time)
-    undated = np.isnat(found)
-    if undated.any():
-        row, column = int(undated.argmax()), declaration.time.column
-        raw.refuse(row, column, raw.texts(column).at(row), "is no date, and every row has one", "Correct the cell.")
-    return found
-
-
-def _horizon(target: Target, raw: RawTable) -> Array | None:
-    if target.horizon is None:
-        return None
-    if not isinstance(target.horizon, str):
-        return np.full(raw.rows, target.horizon, np.int8)
-    found = numbers(raw, target.horizon)
-    wrong = ~((found >= 1) & (found <= 127) & (found == np.floor(found)))
-    if wrong.any():
-        row = int(wrong.argmax())
-        problem = "is no whole number of months from 1 to 127"
-        raw.refuse(row, target.horizon, f"{found[row]:g}", problem, "Correct the cell.")
-    return found.astype(np.int8)
-
-
-def _due(time: Array, horizon: Array) -> Array:
-    found: Array = time.astype("datetime64[M]") + horizon.astype("timedelta64[M]")
-    return found
-
-
-def _within(raw: RawTable, outcome: DateColumn, state: Array, time: Array, horizon: Array) -> Array:
-    """Return the target with the bad rows as good that turned bad after their horizon."""
-    when = _dates(raw, outcome)
-    bad = state == 1
-    for wrong, problem in (
-        (bad & np.isnat(when), "is no date, and the row is bad"),
-        (bad & (when < time), "is before the row's own time"),
-    ):
-        if wrong.any():
-            row = int(wrong.argmax())
-            raw.refuse(row, outcome.column, raw.texts(outcome.column).at(row), problem, "Correct the cell.")
-    return np.where(bad & (when.astype("datetime64[M]") > _due(time, horizon)), 0, state).astype(np.int8)
-
-
-def _group(raw: RawTable, column: str) -> Any:
-    found = raw.texts(column)
-    empty = np.array([is_missing(value) for value in found.values] or [False])[found.codes]
-    if empty.any():
-        row = int(empty.argmax())
-        raw.refuse(row, column, found.at(row), "is no group, and every row has one", "Fill the cell.")
-    return found.strings()
-
-
 def _derived(feature: Feature, raw: RawTable, put: Put) -> tuple[Any, dict[str, Array], Mapping[str, int]]:
     """Return a feature's readable column, what it becomes in X, and the levels that were not declared."""
     if isinstance(feature, Category):
@@ -226,7 +124,7 @@ def _derived(feature: Feature, raw: RawTable, put: Put) -> tuple[Any, dict[str, 
         return _named(feature, as_categories(codes), tuple(f"{level:g}" for level in feature.levels), put)
     values: Any
     if isinstance(feature, MonthsBetween):
-        values = (_dates(raw, feature.end) - _dates(raw, feature.start)) / np.timedelta64(1, "D") / DAYS_PER_MONTH
+        values = (dates_in(raw, feature.end) - dates_in(raw, feature.start)) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     elif isinstance(feature, Ratio):
         values = to_host(_over(*(put(_present(raw, one, feature.missing)) for one in _parts(feature))))
     else:
@@ -286,10 +184,10 @@ def _audit(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
     return found | {column: numbers(raw, column) for column in costs}
 
 
-def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Array]:
-    """Return the numbers that become known only later, as far as the file has them."""
+def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
+    """Return the columns that become known only later, as far as the file has them."""
     there = [column for column in declaration.known_later if column in raw.cells.numbers]
-    return {column: numbers_if_any(raw, column) for column in there}
+    return {column: numbers_or_names(raw, column) for column in there}
 
 
 def _protected(raw: RawTable, one: Protected) -> Any:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from job.data.declarations.dates import TOKEN
-from job.data.declarations.declaration import Category, Code, DateColumn, Declaration, Feature, MonthsBetween
+from job.data.declarations.declaration import Declaration
+from job.data.declarations.kinds import Category, Code, DateColumn, Feature, MonthsBetween
 from job.metrics import Array
 
 BAD_SHARE = 0.2

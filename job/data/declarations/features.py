@@ -5,15 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from job.data.declarations.declaration import (
-    KINDS,
-    Category,
-    Code,
-    Feature,
-    MonthsBetween,
-    Number,
-    Ratio,
-)
+from job.data.declarations.kinds import KINDS, Category, Code, Feature, MonthsBetween, Number, Ratio
 from job.data.declarations.values import Reader, is_name
 from job.data.raw.dialect import LARGEST_NUMBER
 from job.errors import did_you_mean, shown

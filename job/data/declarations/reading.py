@@ -10,17 +10,9 @@ from typing import Any
 from job import bounds
 from job.catalogue import DATASET_IDS, OWN_NAME, OWN_NAME_RULE, is_own_name
 from job.checker import Checker, has_large_number
-from job.data.declarations.declaration import (
-    USES,
-    CostMatrix,
-    Costs,
-    Declaration,
-    File,
-    Protected,
-    Target,
-    derived_names,
-)
+from job.data.declarations.declaration import USES, CostMatrix, Costs, Declaration, File, Protected, Target
 from job.data.declarations.features import read_features
+from job.data.declarations.kinds import derived_names
 from job.data.declarations.values import Reader
 from job.data.raw.dialect import DECIMALS, ENCODINGS, SEPARATORS, THOUSANDS, Dialect
 from job.errors import DeclarationInvalid, did_you_mean, shown

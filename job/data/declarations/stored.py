@@ -73,4 +73,4 @@ def not_there(store: Store, name: str) -> DatasetNotFound:
     """Return what to say of a name that no dataset has."""
     known = did_you_mean(name, dataset_names(store))
     own = f" To declare one of your own: `ldp data init FILE.csv --name {name}`." if is_own_name(name) else ""
-    return DatasetNotFound(f"there is no dataset {shown(name)} in {store.url}", f"{known}{own}")
+    return DatasetNotFound(f"there is no dataset {shown(name)}", f"{known}{own}")

@@ -7,7 +7,7 @@ from typing import Any
 
 from job.checker import Checker, is_int, is_list
 from job.data.declarations.dates import FORMATS_RULE, is_format
-from job.data.declarations.declaration import DateColumn
+from job.data.declarations.kinds import DateColumn
 from job.errors import did_you_mean, shown
 from job.records import is_number
 

@@ -16,7 +16,7 @@ from job.data.raw.notcsv import check_is_text
 from job.errors import RawFileInvalid
 
 ROWS = 200  # that are looked at
-_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?%?", re.ASCII)
+_PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*%?", re.ASCII)
 _MARKS = {
     ",": ",",
     ".": r"\.",
@@ -113,6 +113,18 @@ def guess(
         dialect, offset = replace(dialect, columns=names), 3 if head.startswith(b"\xef\xbb\xbf") else 0
     decimal, thousands = _marks([cell.strip() for row in rows for cell in row], separator)
     return Guess(replace(dialect, decimal=decimal, thousands=thousands), names, offset, rows)
+
+
+def number_of(cell: str, dialect: Dialect) -> float:
+    """Return the number that a cell is, as :func:`is_number` tells.
+
+    >>> number_of("1.234,5", Dialect(decimal=",", thousands=".")), number_of("13.5 %", Dialect())
+    (1234.5, 13.5)
+    """
+    cell = cell.strip().rstrip("%").rstrip()
+    if dialect.thousands:
+        cell = re.sub(_MARKS[dialect.thousands], "", cell)
+    return float(cell.replace(dialect.decimal, "."))
 
 
 def is_number(cell: str, dialect: Dialect) -> bool:

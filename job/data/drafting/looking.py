@@ -29,6 +29,7 @@ FEW = 20  # different values among the first rows: a column of fewer is looked a
 MOST_LEVELS = 1000  # that are counted
 MOST_STRANGE = 5  # cells that are no numbers in a column of numbers
 SAMPLE = 20_000  # rows that are kept; twice as many at most
+SAMPLE_CELLS = 8_000_000  # and so many cells of them, twice as many at most
 DATE_FORMATS = (None, "DD.MM.YYYY", "DD/MM/YYYY", "MM/DD/YYYY", "DD-MM-YYYY", "MM-DD-YYYY", "YYYYMMDD")
 TRIED = 100  # cells of each block that are tried as dates
 
@@ -102,15 +103,28 @@ def look(source: Source, guess: Guess, names: frozenset[int]) -> Look:
     RawFileInvalid
         Naming the line that cannot be read.
     """
+    found = _look_any_way(source, guess, names, frozenset())
+    # Columns of many numbers whose first rows have few, such as the noughts of what is rarely paid.
+    again = frozenset(i for i, one in enumerate(found.columns) if i not in names and one.many and one.whole)
+    return _look_any_way(source, guess, names, again) if again else found
+
+
+def _look_any_way(source: Source, guess: Guess, names: frozenset[int], numbers: frozenset[int]) -> Look:
     try:
-        return _look(source, guess, names, batches_side_by_side)
+        return _look(source, guess, names, numbers, batches_side_by_side)
     except Odd:
-        return _look(source, guess, names, batches_in_order)
+        return _look(source, guess, names, numbers, batches_in_order)
 
 
-def _look(source: Source, guess: Guess, names: frozenset[int], batches: Callable[[BinaryIO, Layout], Any]) -> Look:
+def _look(
+    source: Source,
+    guess: Guess,
+    names: frozenset[int],
+    known: frozenset[int],
+    batches: Callable[[BinaryIO, Layout], Any],
+) -> Look:
     width = len(guess.names)
-    numbers = [i for i in range(width) if i not in names and _is_numeric(guess, i)]
+    numbers = [i for i in range(width) if i not in names and (i in known or _is_numeric(guess, i))]
     if len(numbers) == width:  # a row's end is proved by a column of names
         numbers.pop()
     texts = [i for i in range(width) if i not in numbers]
@@ -121,7 +135,7 @@ def _look(source: Source, guess: Guess, names: frozenset[int], batches: Callable
     source = source.with_header(header)
     layout = Layout(width, {str(i): i for i in numbers}, {str(i): i for i in texts}, between, None, guess.dialect)
     columns = {i: Column(guess.names[i], i in set(numbers)) for i in range(width)}
-    sampler, rows = _Sampler(), 0
+    sampler, rows = _Sampler(min(SAMPLE, max(SAMPLE_CELLS // width, 1))), 0
     with source.errors(), source.open() as file:
         left = guess.offset
         while left > 0:
@@ -148,13 +162,14 @@ def _is_numeric(guess: Guess, place: int) -> bool:
 class _Sampler:
     """Every row, then every second, then every fourth, so that no more are kept than may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._step = 1
         self._kept = 0
 
     def rows(self, first: int, count: int, columns: list[Column]) -> Array:
         """Return which of the next rows are kept; earlier ones are given up where they are too many."""
-        while self._kept + count // self._step > 2 * SAMPLE:
+        while self._kept + count // self._step > 2 * self._most:
             self._step *= 2
             self._kept = (self._kept + 1) // 2
             for column in columns:

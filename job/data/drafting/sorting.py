@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from job import bounds
 from job.data.declarations.values import is_name
+from job.data.drafting.guessing import number_of
 from job.data.drafting.looking import Column, Look, levels_as_column
 from job.data.leaks.alarm import HIGHEST_AUC
 from job.data.leaks.presence import filled_for_one_class, is_key
 from job.data.leaks.separation import LEAST_OF_A_CLASS, separation
+from job.data.raw.dialect import Dialect
 from job.data.raw.header import normal
 from job.errors import shown
 from job.metrics import Array
@@ -82,11 +85,30 @@ def sort_out(look: Look, taken: frozenset[str], target: str, meanings: Mapping[s
                 found.key = column.name
             else:
                 found.left_out[column.name] = "every row has a value of its own, as keys have"
-        elif (leak := _leak(column, known, bad)) is not None:
+        elif (leak := _leak(column, known, bad, look.guess.dialect)) is not None:
             found.known_later[column.name] = leak
         else:
             _feature(found, column, look.rows)
+    _keep_apart(found)
     return found
+
+
+def _keep_apart(found: Proposal) -> None:
+    """Leave out features whose columns another has already, and those that are too many."""
+    owned: set[str] = set()
+    for column, feature in list(found.features.items()):
+        levels = feature.get("levels")
+        names = {column} if levels is None else {f"{column}_{level}" for level in (*levels, "unknown")}
+        why = None
+        if names & owned:
+            why = f"another feature becomes {_listed(sorted(names & owned))} too"
+        elif len(owned | names) > bounds.FEATURES:
+            why = f"there can be {bounds.FEATURES:,} columns of features"
+        if why is None:
+            owned |= names
+        else:
+            found.left_out[column] = why
+            del found.features[column]
 
 
 def _target(column: Column, meanings: Mapping[str, int]) -> tuple[Array, Array]:
@@ -117,7 +139,7 @@ def _sampled(column: Column) -> list[Any]:
     return [np.concatenate(column.sample)] if column.number else [levels_as_column(column)]
 
 
-def _leak(column: Column, known: Array, bad: Array) -> str | None:
+def _leak(column: Column, known: Array, bad: Array, dialect: Dialect) -> str | None:
     """Return what speaks for a column that is known only after the decision."""
     if not column.sample or np.bincount(bad, minlength=2).min() < LEAST_OF_A_CLASS:
         return None
@@ -127,6 +149,14 @@ def _leak(column: Column, known: Array, bad: Array) -> str | None:
     if side is not None:
         what, value, _ = side
         return f"it is {what} only where the row is {'bad' if value else 'good'}"
+    if not column.number and column.whole:
+        amounts = np.array([number_of(name, dialect) for name in column.levels] + [np.nan])
+        sample = [amounts[np.concatenate(column.sample).astype(np.int64)[known]]]
+    if isinstance(sample[0], np.ndarray):
+        side = filled_for_one_class([np.where(sample[0] == 0, np.nan, sample[0])], bad)
+    if side is not None:
+        what, value, _ = side
+        return f"it is {'other than 0' if what == 'filled' else '0'} only where the row is {'bad' if value else 'good'}"
     found = separation(sample, bad, np.arange(bad.size))
     return f"it tells bad from good alone (AUC {found.auc:.3f})" if found.low > HIGHEST_AUC else None
 

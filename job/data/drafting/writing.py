@@ -76,7 +76,22 @@ def write_draft(look: Look, said: Said, found: Proposal, file: str, raw: str | N
         lines.append(f"[features.{_key(name)}]")
         lines += _table(feature | ({"column": column} if name != column else {}))
         lines.append("")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_months(look, said, found)])
+
+
+def _months(look: Look, said: Said, found: Proposal) -> list[str]:
+    """Return the months from other dates to the time, each as a feature that a person may take."""
+    lines: list[str] = []
+    for column in look.columns if said.time is not None else ():
+        sure = None in column.formats or len(column.formats) == 1
+        if column.name in found.left_out and sure and not column.number and not column.whole:
+            form = None if None in column.formats else column.formats[0]
+            formats = {"from_format": form, "to_format": said.format}
+            keys = {"kind": "months-between", "from": column.name, "to": said.time}
+            keys |= {key: one for key, one in formats.items() if one is not None}
+            name = _key(f"{column.name}_months")
+            lines += ["# If it is known by then:", f"# [features.{name}]", *(f"# {line}" for line in _table(keys)), ""]
+    return lines
 
 
 def _file(dialect: Dialect, found: Proposal, raw: str | None) -> list[str]:

@@ -13,7 +13,7 @@ import numpy as np
 
 from job.data.datasets.dataset import DerivedFile
 from job.data.findings import Finding
-from job.data.leaks.columns import chosen_rows, features_as_columns, take, with_rows
+from job.data.leaks.columns import chosen_rows, features_as_columns, of_one_kind, take, with_rows
 from job.data.leaks.presence import filled_for_one_class, is_key
 from job.data.leaks.recovery import recovery
 from job.data.leaks.separation import LEAST_OF_A_CLASS, separation
@@ -73,7 +73,7 @@ def _known_later(dataset: str, derived: DerivedFile) -> Iterator[Finding]:
     rows = chosen_rows(derived.target, RECOVERY_ROWS)
     features = {name: take(pieces, rows).astype(np.float64) for name, pieces in derived.features.items()}
     for name, pieces in later.items():
-        for what, found in recovery(with_rows(pieces), rows, features):
+        for what, found in recovery(of_one_kind(with_rows(pieces)), rows, features):
             if found.low <= HIGHEST_CORRELATION:
                 continue
             column = name if what is None else f"{name} = {what}"

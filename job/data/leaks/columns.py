@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from job.data.conversion import to_codes, to_numpy
 from job.data.datasets.dataset import DerivedFile
@@ -57,6 +58,16 @@ def every_second(target: Array) -> Array:
 def with_rows(column: Column) -> list[Any]:
     """Return a column's stretches but for those that have no rows."""
     return [piece for piece in column if len(piece)]
+
+
+def of_one_kind(column: Column) -> list[Any]:
+    """Return a column of names with those of its stretches as missing that are of numbers, and any other as it is."""
+    if len({isinstance(piece, np.ndarray) for piece in column}) < 2:
+        return list(column)
+    return [
+        pa.nulls(len(piece), pa.string()).dictionary_encode() if isinstance(piece, np.ndarray) else piece
+        for piece in column
+    ]
 
 
 def is_missing(piece: Any) -> Array:

@@ -111,6 +111,29 @@ def _passing_over_others(cells: Any, dialect: Dialect) -> Array:
     return np.where(np.abs(values) <= LARGEST_NUMBER, values, np.nan)
 
 
+def numbers_or_names(raw: RawTable, column: str) -> Any:
+    """Return a column of which nobody has said what it is.
+
+    Returns
+    -------
+    float64 ndarray of shape (n,), or pyarrow dictionary array of strings
+        Names where most cells that are filled are no numbers; what is missing, or of the other kind, is NaN or null.
+    """
+    values = numbers_if_any(raw, column)
+    pieces = raw.numbers(column)
+    if all(isinstance(piece, np.ndarray) for piece in pieces):
+        return values
+    parts = [pa.array([""] * len(piece)) if isinstance(piece, np.ndarray) else piece for piece in pieces]
+    cells = pa.chunked_array(parts, pa.string()).combine_chunks().fill_null("")
+    missing, _ = without_marks(cells, raw.dialect)
+    filled = np.count_nonzero(~to_numpy(missing)) + sum(
+        np.count_nonzero(~np.isnan(piece)) for piece in pieces if isinstance(piece, np.ndarray)
+    )
+    if 2 * np.count_nonzero(~np.isnan(values)) >= filled:
+        return values
+    return pc.if_else(missing, pa.nulls(1, pa.string())[0], cells).dictionary_encode()
+
+
 @dataclass(frozen=True)
 class Categories:
     """A column of names: `codes` (int32, −1 for missing) into `values`."""

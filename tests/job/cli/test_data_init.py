@@ -88,8 +88,9 @@ def test_a_banks_export_by_group_and_by_time(ldp: Any, tmp_path: Path, encoding:
     assert found["known_later"] == {"columns": ["Verlust"]}
     assert set(found["features"]) == {"Betrag", "Auslastung", "Zweck", "Geschlecht"}
     path = tmp_path / "data/raw/bank.toml"
-    months = '[features.konto]\nkind = "months-between"\nfrom = "Konto seit"\nto = "Bewilligt"\nformat = "DD.MM.YYYY"\n'
-    path.write_text(path.read_text("utf-8") + "\n" + months, "utf-8")
+    before, months = path.read_text("utf-8").split('# [features."Konto seit_months"]')
+    path.write_text(f'{before}[features."Konto seit_months"]{months.replace("# ", "")}', "utf-8")
+    assert len(declared(tmp_path, "bank")["features"]) == 5
     assert ldp("data", "process", "bank")[0] == 0
     assert words in json.dumps(summary_of(ldp, tmp_path, "bank", split))
 
@@ -99,12 +100,12 @@ def test_three_hundred_columns_with_planted_leaks(ldp: Any, tmp_path: Path) -> N
     code, _, told = ldp("data", "init", "wide.csv", "--target", "default")
     assert code == 0
     found = declared(tmp_path, "wide")
-    assert set(found["known_later"]["columns"]) == {"recovered", "score_at_end"}
+    assert set(found["known_later"]["columns"]) == {"recovered", "written_off", "score_at_end"}
     assert "score_at_end" in told
     assert found["file"]["key"] == "loan_number"
     assert found["features"]["x005"] == {"kind": "number", "missing": [-999]}
     assert "constant" not in found["features"]
-    assert len(found["features"]) == 295
+    assert len(found["features"]) == 294
     assert ldp("data", "process", "wide")[0] == 0
     assert "wide" in json.dumps(summary_of(ldp, tmp_path, "wide", '"row"'))
 
@@ -163,6 +164,19 @@ def test_at_a_terminal_it_is_asked(tmp_path: Path) -> None:
     os.close(theirs)
     os.close(ours)
     assert declared(tmp_path, "loans")["target"] == {"column": "c21", "bad": ["2"], "good": ["1"]}
+
+
+def test_one_declaration_that_cannot_be_used_hides_no_other_dataset(ldp: Any, tmp_path: Path) -> None:
+    (tmp_path / "data/raw").mkdir(parents=True)
+    (tmp_path / "data/raw/broken.toml").write_text("[target]\ncolum = 1\n")
+    code, out, _ = ldp("data", "list", "--json")
+    assert code == 0
+    titles = {one["dataset"]: one["title"] for one in json.loads(out)}
+    assert titles["broken"] == "cannot be used: `ldp data process broken` says why"
+    assert "taiwan_credit" in titles
+    code, _, told = ldp("data", "process", "broken")
+    assert code == 1
+    assert "unknown key 'colum' in [target]: did you mean 'column'?" in told
 
 
 def test_an_unknown_name_is_told_how_to_declare_it(ldp: Any) -> None:

@@ -67,15 +67,16 @@ def export(path: Path, rows: int = 3000, seed: int = 1, encoding: str = "utf-8")
 
 
 def wide(path: Path, rows: int = 1500, columns: int = 300, seed: int = 1) -> None:
-    """Write three hundred columns: most of them noise, some that tell something, and three that tell too much."""
+    """Write three hundred columns: most of them noise, some that tell something, and some that tell too much."""
     rng = np.random.default_rng(seed)
     risk = rng.normal(0, 1, rows)
     bad = risk + rng.normal(0, 1, rows) > 1.2
-    tells = [0.5 * (i < 10) for i in range(columns - 6)]
+    tells = [0.5 * (i < 10) for i in range(columns - 7)]
     table = {f"x{i:03d}": np.round(rng.normal(0, 1, rows) + tell * risk, 5) for i, tell in enumerate(tells)}
     text = {name: values.astype(str).tolist() for name, values in table.items()}
     text["x005"] = ["-999" if i % 20 == 3 else one for i, one in enumerate(text["x005"])]
     text["recovered"] = [f"{100 + i % 37}.5" if one else "" for i, one in enumerate(bad)]
+    text["written_off"] = [str(50 + i % 11) if one and i % 3 else "0" for i, one in enumerate(bad)]
     text["score_at_end"] = np.round(bad + rng.normal(0, 0.2, rows), 4).astype(str).tolist()
     text["loan_number"] = [str(70000 + i) for i in range(rows)]
     text["constant"] = ["7"] * rows

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from job.data.declarations.declaration import Category, DateColumn, Number
+from job.data.declarations.kinds import Category, DateColumn, Number
 from job.data.declarations.reading import read_declaration
 from job.errors import DeclarationInvalid
 

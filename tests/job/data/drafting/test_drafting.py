@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from job.cli.data_init import draft
 from job.console import Console
+from job.data.declarations.declaration import Declaration
+from job.data.declarations.kinds import Number
 from job.data.declarations.stored import find_declaration
 from job.data.drafting.guessing import guess, guess_encoding
 from job.data.processing import process
@@ -56,6 +58,35 @@ def test_a_first_row_with_numbers_or_values_that_come_again_is_no_header() -> No
 def test_encodings_show_themselves(encoding: str) -> None:
     found = guess_encoding("Straße;Höhe\nMünchen;1\n".encode(encoding))
     assert found == {"utf-8-sig": "utf-8", "utf-16-le": "utf-16", "utf-16-be": "utf-16"}.get(encoding, encoding)
+
+
+def drafted(folder: Path, text: str) -> Declaration:
+    path = folder / "file.csv"
+    path.write_text(text)
+    with mock.patch.dict(os.environ, {"LDP_STORAGE_URL": str(folder / "store")}):
+        assert attempted(path) is None
+    found = find_declaration(Store.open(str(folder / "store")), "mine")
+    assert found is not None
+    return found
+
+
+def test_more_columns_than_there_can_be_features_are_left_out_with_that_reason(tmp_path: Path) -> None:
+    lines = [",".join([*(f"x{i}" for i in range(1100)), "y"])]
+    lines += [",".join([*(str((i * j) % 97 + j / 100) for i in range(1, 1101)), str(j % 2)]) for j in range(60)]
+    assert len(drafted(tmp_path, "\n".join(lines)).features) == 1000
+    assert "# x1099: there can be 1,000 columns of features" in (tmp_path / "store/data/raw/mine.toml").read_text()
+
+
+def test_features_that_would_become_the_same_column_are_told_apart(tmp_path: Path) -> None:
+    rows = "".join(f"{'uv'[i % 2]},{i % 37 + 0.5},{i % 3 % 2}\n" for i in range(200))
+    found = drafted(tmp_path, "a,a_v,y\n" + rows)
+    assert [feature.name for feature in found.features] == ["a"]
+
+
+def test_a_column_that_is_mostly_nought_at_first_is_a_number(tmp_path: Path) -> None:
+    rows = "".join(f"{i * 1.5 if i > 3000 else 0},{i % 7 * 0.1},{i % 2}\n" for i in range(6000))
+    found = {feature.name: feature for feature in drafted(tmp_path, "late,x,y\n" + rows).features}
+    assert isinstance(found["late"], Number)
 
 
 CELLS = st.sampled_from(

@@ -155,6 +155,20 @@ def test_a_flag_or_a_level_known_later_is_told_too() -> None:
     assert told(target, features, state=names(list(rng.choice(["a", "b"], ROWS)))) == []
 
 
+def test_names_known_later_may_be_missing_in_whole_parts_of_a_file() -> None:
+    rng, target, score = drawn()
+    state = names(["closed" if one > 1.5 else "open" for one in score])
+    half = ROWS // 2
+    features = {"score": score + rng.normal(0, 0.05, ROWS)}
+    parts = []
+    for rows in (np.arange(half), np.arange(half, ROWS)):
+        later = np.full(half, np.nan) if rows[0] == 0 else _some(state, rows)
+        column = {name: values[rows].astype(np.float32) for name, values in features.items()}
+        parts.append(Derived(column, column, target[rows], known_later={"state": later}))
+    found = [one.fields["column"] for one in leaks("planted", DerivedFile(tuple(parts)))]
+    assert set(found) == {"state"}
+
+
 @pytest.mark.parametrize("later", [np.full(ROWS, np.nan), np.zeros(ROWS), np.where(np.arange(ROWS) < 5, 1.0, np.nan)])
 def test_a_column_known_later_without_values_is_passed_over(later: Array) -> None:
     _, target, score = drawn()
