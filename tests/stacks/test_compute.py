@@ -242,7 +242,7 @@ CHANGES: tuple[dict[str, Any], ...] = (
     {"rootVolumeSizeGb": 80, "sessionManager": "true"},
     {"alertEmail": "a@example.com", "monthlyBudgetUsd": 9},
     {"jobVcpus": 2, "dataJobMemoryMib": 7168, "jobAttempts": 5, "maxJobHours": 48},
-    {"datasets": "taiwan_credit,own"},
+    {"datasets": "taiwan_credit,loans_of_ours"},
     {"perDataset": {"lending_club": {"jobMemoryMib": 28672}}},
     {"azCount": 2},
 )
