@@ -76,11 +76,13 @@ def pull(
     """Fetch results and make their report; what is here is verified and not fetched again."""
     from dataclasses import asdict
 
+    from job.analysis.report.making import page_name
     from job.cli.report import report_if_possible
     from job.cloud.pull import pull as fetch
     from job.errors import EXIT_FAILED
     from job.executions.executions import load_execution
     from job.executions.status import choose_execution
+    from job.store import report_key
 
     cloud = open_cloud(platform, region)
     bucket = cloud.bucket()
@@ -104,7 +106,8 @@ def pull(
             f"`ldp analyze summary {chosen}` compares them",
             **asdict(found),
         )
-    report_if_possible(local, load_execution(local, chosen), cloud.console)
+    if found.fetched or local.info(report_key(chosen, page_name())) is None:
+        report_if_possible(local, load_execution(local, chosen), cloud.console)
     if found.damaged:
         raise typer.Exit(EXIT_FAILED)
 

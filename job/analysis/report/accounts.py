@@ -129,8 +129,8 @@ def appendix(writer: Writer) -> Section:
         Subheading(text("Not examined on this page")),
         Bullets(
             (
-                text("Whether decisions treat groups of people alike: `ldp analyze fairness` asks that of a feature."),
-                text("How scores move from month to month: `ldp analyze stability`, where rows are split by time."),
+                text("Whether decisions treat groups of people alike: ldp analyze fairness asks that of a feature."),
+                text("How scores move from month to month: ldp analyze drift tells it, where rows are split by time."),
                 text("Why a single applicant has a score, and how a model is kept after it is put to use."),
             )
         ),
@@ -222,7 +222,10 @@ def _selections(writer: Writer, state: DatasetState) -> list[Block]:
         )
         for one in found
     ]
-    return writer.table("selection", state, writer.text("What the folds would have chosen"), columns, rows, names=1)
+    few = dict.fromkeys(one.standing.unranked for one in writer.content.rows(state.dataset) if one.standing.unranked)
+    foot = [writer.text("No conclusion: {reason}.", reason=writer.reason(one)) for one in few if writer.too_few(one)]
+    caption = writer.text("What the folds would have chosen")
+    return writer.table("selection", state, caption, columns, rows, names=1, foot=foot)
 
 
 def _combination(writer: Writer, name: str) -> str:
@@ -236,7 +239,9 @@ def reproduction(writer: Writer) -> Section:
     identity, spec = execution.identity, execution.spec
     shipped = spec.name in shipped_specs()
     names = [state.dataset for state in content.summary.datasets]
-    commands = [*(f"ldp data process {name}" for name in names)]
+    samples = {name: content.samples[name] for name in names if name in content.samples}
+    commands = [f"ldp data sample {name} --rows {rows} --seed {seed}" for name, (rows, seed) in samples.items()]
+    commands += [f"ldp data process {name}" for name in names]
     commands.append(f"ldp experiment run --spec {spec.name if shipped else f'{spec.name}.toml'}")
     commands.append(f"ldp analyze report {execution.id}")
     facts = [
@@ -262,7 +267,7 @@ def reproduction(writer: Writer) -> Section:
         blocks += [
             Subheading(text("Fingerprints of the data")),
             Paragraph(text("SHA-256 of column names and values: who has the same one has the same data.")),
-            Facts(tuple(prints)),
+            Facts(tuple(prints), long=True),
         ]
     intro = text(
         "On the same processor architecture and with the same versions the results are the same to the last bit, "

@@ -134,10 +134,11 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and what they are."""
+    """Names and what they are; `long` where that needs a line each."""
 
     kind: ClassVar[str] = "facts"
     pairs: tuple[tuple[str, str], ...]
+    long: bool = False
 
 
 @dataclass(frozen=True)

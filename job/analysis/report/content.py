@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from job import bounds
 from job.analysis.differences import Difference
 from job.analysis.evidence import Evidence, evidence_of
 from job.analysis.load import read_all
@@ -20,7 +21,8 @@ from job.executions.executions import Execution
 from job.executions.results import StoredResult
 from job.executions.status import status
 from job.executions.versions import own_version
-from job.store import Store
+from job.records import Malformed, read_object, whole
+from job.store import Store, sample_key
 from job.training.unit import Unit
 
 
@@ -50,6 +52,8 @@ class Content:
         Results that could not be used, one line each.
     failures : tuple of (str, str)
         Units whose last attempt raised, with the error.
+    samples : dict of str to (int, int)
+        Rows and seed of the synthetic sample that stands in the store as a dataset's raw file.
     version : str
         Of this program.
     """
@@ -65,6 +69,7 @@ class Content:
     missing: tuple[Unit, ...]
     damaged: tuple[str, ...]
     failures: tuple[tuple[str, str], ...]
+    samples: dict[str, tuple[int, int]]
     version: str
 
     @property
@@ -137,8 +142,25 @@ def gather(store: Store, execution: Execution, metric: str, console: Console) ->
         read.missing,
         summary.damaged,
         told.failures,
+        _samples(store, summary),
         own_version(),
     )
+
+
+def _samples(store: Store, summary: Summary) -> dict[str, tuple[int, int]]:
+    """Return which samples stand there, of those that have as many rows as the execution's data."""
+    found = {}
+    for state in summary.datasets:
+        if not state.synthetic:
+            continue
+        try:
+            note = read_object(store.get(sample_key(state.dataset), bounds.NOTE_BYTES) or b"")
+            rows, seed = whole(note, "rows"), whole(note, "seed")
+        except Malformed:
+            continue
+        if rows == state.rows:
+            found[state.dataset] = rows, seed
+    return found
 
 
 def _looked(result: StoredResult) -> tuple[Evidence, UnitLook]:

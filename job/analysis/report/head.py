@@ -76,7 +76,9 @@ def facts(writer: Writer) -> tuple[tuple[str, str], ...]:
     """Return what stands in the head beside it: data, split, repetitions, results, when."""
     text, content = writer.text, writer.content
     states = content.summary.datasets
-    splits = dict.fromkeys(writer.split(state) for state in states)
+    splits = list(dict.fromkeys(writer.split(state) for state in states))
+    if len(splits) > 1:
+        splits = [f"{state.dataset} {writer.split(state)}" for state in states]
     present, total = _units(content)
     return (
         (text("Data"), "; ".join(writer.title_of(state.dataset) for state in states)),

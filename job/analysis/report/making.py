@@ -16,7 +16,7 @@ from job.executions.executions import Execution
 from job.store import Store, report_key
 
 
-def page_name(metric: str, locale: str) -> str:
+def page_name(metric: str = USUAL_METRIC, locale: str = USUAL_LOCALE) -> str:
     """Return the name of a page; what is not as usual stands in it."""
     of = "" if metric == USUAL_METRIC else f"-{metric}"
     return f"report{of}.html" if locale == USUAL_LOCALE else f"report{of}.{locale}.html"

@@ -102,6 +102,11 @@ class Writer:
             return self.text("Origin {number}", number=number)
         return self.text("Seed {number}", number=number)
 
+    @staticmethod
+    def too_few(unranked: str) -> bool:
+        """Tell whether a row is not ranked because the test parts have too few defaults."""
+        return _TOO_FEW.fullmatch(unranked) is not None
+
     def reason(self, unranked: str) -> str:
         """Return why a row is not ranked; reasons of a kind that has no translation are in English."""
         text = self.text

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from job.analysis.ranking import Standing
 from job.analysis.report.content import Content, gather
-from job.analysis.report.figures import draw
+from job.analysis.report.figures import Plots, draw
 from job.analysis.report.page import written
 from job.analysis.wording import Wording
 from job.console import Console
+from job.store import sample_key
 from job.training.unit import Unit
 from tests.job.analysis.plots.planted import execution_of
 
@@ -67,8 +69,6 @@ def html(content: Content) -> str:
 
 
 def page_of(content: Content, locale: str = "en_US") -> Read:
-    from job.analysis.report.figures import Plots
-
     return Read(written(content, Plots(), Wording.of(locale)))
 
 
@@ -142,8 +142,6 @@ def test_synthetic_data_are_called_so_in_the_title_the_head_and_on_every_table()
 
 
 def written_title(content: Content) -> str:
-    from job.analysis.report.figures import Plots
-
     return written(content, Plots(), Wording.of("en_US"))
 
 
@@ -204,3 +202,23 @@ def test_the_page_speaks_portuguese_and_writes_numbers_so(content: Content) -> N
     assert f"{mean:.3f}".replace(".", ",") in page.text
     for english in ("Comparison", "The verdict", "Seed 1", "Random forest", "What failed"):
         assert english not in page.text
+
+
+def test_how_to_reproduce_it_names_every_command_and_the_sample_that_the_data_are() -> None:
+    store, execution = execution_of([1, 2, 3], synthetic=True)
+    store.put(sample_key("taiwan_credit"), b'{"rows": 1000, "seed": 7, "sha256": "f"}')
+    store.put(sample_key("corporate_ccc"), b'{"rows": 99, "seed": 8, "sha256": "f"}')  # another one than was processed
+    page = page_of(gather(store, execution, "balanced_accuracy", Console.silent()))
+    assert "ldp data sample taiwan_credit --rows 1000 --seed 7 ldp data process taiwan_credit" in page.text
+    assert "ldp data sample corporate_ccc" not in page.text
+    assert "ldp experiment run --spec s.toml" in page.text
+    assert f"ldp analyze report {execution.id}" in page.text
+
+
+def test_nothing_is_concluded_from_a_few_defaults() -> None:
+    content = gather(*execution_of([1, 2, 3]), "balanced_accuracy", Console.silent())
+    few = "8 defaults in a test part are too few; at least 10 are needed"
+    rows = tuple(replace(row, standing=Standing(unranked=few)) for row in content.summary.rows)
+    page = page_of(replace(content, summary=replace(content.summary, rows=rows)), "pt_BR")
+    assert "Sem posição: 8 inadimplentes em uma parte de teste são poucos; são necessários ao menos 10." in page.text
+    assert "Sem conclusão: 8 inadimplentes" in page.text
