@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from job.analysis.differences import Difference, name_of
 from job.analysis.plots import gains
 from job.analysis.ranking import LOWER_IS_BETTER
@@ -115,17 +113,10 @@ def against(differences: tuple[Difference, ...], best: SummaryRow) -> dict[str, 
     """Return each other combination less the best one, by its name."""
     found = {}
     for one in differences:
-        if one.dataset != best.dataset or name_of(best) not in (one.first, one.second) or one.origin is not None:
-            continue
-        turned = one if one.second == name_of(best) else _turned(one)
-        found[turned.first] = turned
+        if one.dataset == best.dataset and one.origin is None and name_of(best) in (one.first, one.second):
+            other = one.first if one.second == name_of(best) else one.second
+            found[other] = one.seen_from(other)
     return found
-
-
-def _turned(one: Difference) -> Difference:
-    """Return a difference the other way round."""
-    difference, low, high = (None if value is None else -value for value in (one.difference, one.high, one.low))
-    return replace(one, first=one.second, second=one.first, difference=difference, low=low, high=high)
 
 
 def _every_metric(writer: Writer, state: DatasetState, rows: list[SummaryRow]) -> list[Block]:
