@@ -40,15 +40,16 @@ def plan(
     from job.cloud.prices import Prices, find_prices
     from job.cloud.scenarios import Assumed, Work, machines_to_try, pareto
     from job.cloud.scenarios import rows as every_row
-    from job.cloud.sizes import find_sizes
+    from job.cloud.sizes import find_sizes, settled_by
     from job.planning.plan import choose_datasets
     from job.planning.spec import read_spec
 
     chosen = read_spec(spec)
-    names = choose_datasets(chosen, tuple(only_dataset or ()))
     cloud = None if platform is None else open_cloud(platform, region)
     stores = [open_context().store] if cloud is None else [cloud.bucket(), cloud.local()]
-    infos, notes = find_sizes(stores, names, rows)
+    only = tuple(only_dataset or ())
+    chosen = settled_by(stores, chosen, only)
+    infos, notes = find_sizes(stores, choose_datasets(chosen, only), rows)
     assumed = Assumed(reclaims_per_hour, boot_minutes, seed, max_vcpus=max_vcpus)
     work = Work.of(chosen, infos)
     deployed: list[Deployed] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from job import bounds
@@ -14,7 +15,9 @@ from job.data.processed import ProcessedInfo, describe_processed
 from job.data.processing import process
 from job.data.raw.place import find_raw
 from job.data.raw.source import Source
-from job.errors import ProcessedDataNotFound
+from job.errors import DatasetNotFound, ProcessedDataNotFound
+from job.planning.known import settled
+from job.planning.spec import Spec
 from job.store import Store, declaration_key
 
 SAMPLE_ROWS = 500
@@ -44,6 +47,20 @@ def find_sizes(
         found[name] = info
         notes.append(f"{name}: {info.rows:,} rows × {info.features} features ({note})")
     return found, notes
+
+
+def settled_by(stores: Sequence[Store], spec: Spec, only: tuple[str, ...]) -> Spec:
+    """Return a spec as it is run from the first of some stores that has all that is declared of its datasets.
+
+    Raises
+    ------
+    DatasetNotFound
+        Where none has.
+    """
+    for store in stores[:-1]:
+        with suppress(DatasetNotFound):
+            return settled(store, spec, only)
+    return settled(stores[-1], spec, only)
 
 
 def _size(stores: Sequence[Store], name: str, rows: int | None) -> tuple[ProcessedInfo, str]:

@@ -213,7 +213,8 @@ def chosen_datasets(
     Raises
     ------
     UsageError
-        If neither or both are asked for, or the spec has no such dataset.
+        If neither or both are asked for, or the spec has no such dataset. A declared one needs no spec that lists it,
+        where it is the only one: several share one execution, and that has one spec.
     """
     if bool(given) == everything:
         raise UsageError("no dataset is named" if not given else "datasets and --all", "Name datasets, or give --all.")
@@ -225,8 +226,14 @@ def chosen_datasets(
                 "Add them to the stack's datasets (make apply CONTEXT=datasets=…), or give another --spec.",
             )
         return found
+    unlisted = [name for name in dict.fromkeys(given) if name not in of_spec and own and is_own_name(name)]
+    if unlisted and len(set(given)) > 1:
+        raise UsageError(
+            f"the spec does not list {', '.join(unlisted)}, and jobs of several datasets share one execution",
+            f"Submit {unlisted[0]} by itself, or give a --spec that lists all of them.",
+        )
     for name in given:
-        if name not in of_spec:
+        if name not in of_spec and name not in unlisted:
             near = did_you_mean(name, of_spec)
             raise UsageError(
                 f"the spec has no dataset {shown(name)}", f"{near[0].upper()}{near[1:]} Or give another --spec."

@@ -29,6 +29,7 @@ from job.cloud.submission import Asked, JobRequest, chosen_datasets, requests
 from job.cloud.workload import Estimate, Workload, estimate, workload
 from job.errors import SubmissionRefused
 from job.executions.executions import check_id
+from job.planning.known import settled
 from job.planning.spec import Spec, read_spec, shipped_specs
 from job.planning.stored_specs import store_spec, stored_text
 from job.store import Store, submission_key
@@ -155,6 +156,7 @@ def prepare(aws: Aws, platform: Platform, store: Store, wanted: Wanted) -> Prepa
         quotas = {one: find_quota(aws, one, gpu=platform.use_gpu) for one in queue.life_cycles}
         troubles += quota_troubles(quotas, demands)
     refuse(troubles)
+    spec = settled(store, spec, datasets)
     submission = new_submission()
     asked = Asked(
         datasets,

@@ -32,6 +32,7 @@ def test_a_declared_dataset_goes_up_runs_by_the_generic_jobs_and_comes_back_as_a
     account: Account, ldp: Ldp
 ) -> None:
     Path("tiny.toml").write_text(TINY.replace("taiwan_credit", "german"))
+    Path("another.toml").write_text(TINY)
     german(Path("german.data"), rows=ROWS)
     ldp("data", "init", "german.data", "--target", "c21", "--bad", "2")
     declaration = Path("data/raw/german.toml")
@@ -71,6 +72,14 @@ def test_a_declared_dataset_goes_up_runs_by_the_generic_jobs_and_comes_back_as_a
     ldp("data", "process", "german")
     ldp("experiment", "run", "--spec", "tiny.toml", "--execution-id", "local")
     assert compared(ldp, execution) == compared(ldp, "local")
+
+    # A spec that lists other datasets is that spec on this one.
+    by_another = ldp("cloud", "submit", "german", "--spec", "another.toml", "--skip-data", "--json")
+    (job,) = account.batch.ready()
+    assert account.batch.run(job) == 0
+    ldp("cloud", "pull", by_another["execution"])
+    ours, theirs = (compared(ldp, one) for one in (execution, by_another["execution"]))
+    assert [{**row, "spec": None} for row in ours] == [{**row, "spec": None} for row in theirs]
 
     figures = [one for one in ldp("analyze", "units", execution, "--json") if one["why"] is None]
     assert {one["money"]["emp_heading"] for one in figures} == {"the declared cost matrix, in its unit"}

@@ -138,6 +138,19 @@ def test_all_takes_in_declared_datasets_where_the_platform_has_jobs_for_them() -
     assert chosen_datasets((), True, spec, ["taiwan_credit"]) == ("taiwan_credit",)
 
 
+def test_a_declared_dataset_needs_no_spec_that_lists_it_unless_others_are_submitted_with_it() -> None:
+    spec = ["taiwan_credit", "loans"]
+    assert chosen_datasets(["german"], False, spec, [], own=True) == ("german",)
+    assert chosen_datasets(["taiwan_credit", "loans"], False, spec, [], own=True) == ("taiwan_credit", "loans")
+    with pytest.raises(UsageError, match=r"does not list german.*share one execution.*Submit german by itself"):
+        chosen_datasets(["taiwan_credit", "german"], False, spec, [], own=True)
+    for name in ("lending_club", "German"):
+        with pytest.raises(UsageError, match="the spec has no dataset"):
+            chosen_datasets([name], False, spec, [], own=True)
+    with pytest.raises(UsageError, match="the spec has no dataset"):
+        chosen_datasets(["german"], False, spec, [])
+
+
 @given(
     dataset=st.from_regex(r"[a-z][a-z0-9_]{0,40}", fullmatch=True),
     kind=st.sampled_from(["data", "training"]),

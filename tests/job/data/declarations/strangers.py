@@ -71,7 +71,7 @@ def wide(path: Path, rows: int = 1500, columns: int = 300, seed: int = 1) -> Non
     rng = np.random.default_rng(seed)
     risk = rng.normal(0, 1, rows)
     bad = risk + rng.normal(0, 1, rows) > 1.2
-    tells = [0.5 * (i < 10) for i in range(columns - 7)]
+    tells = [0.5 * (i < 10) for i in range(columns - 6)]
     table = {f"x{i:03d}": np.round(rng.normal(0, 1, rows) + tell * risk, 5) for i, tell in enumerate(tells)}
     text = {name: values.astype(str).tolist() for name, values in table.items()}
     text["x005"] = ["-999" if i % 20 == 3 else one for i, one in enumerate(text["x005"])]
@@ -80,7 +80,6 @@ def wide(path: Path, rows: int = 1500, columns: int = 300, seed: int = 1) -> Non
     text["score_at_end"] = np.round(bad + rng.normal(0, 0.2, rows), 4).astype(str).tolist()
     text["loan_number"] = [str(70000 + i) for i in range(rows)]
     text["constant"] = ["7"] * rows
-    text["region"] = [("north", "south", "east", "west", "sea")[int(4.02 * one)] for one in rng.random(rows)]
     text["default"] = ["1" if one else "0" for one in bad]
     lines = [",".join(text), *(",".join(row) for row in zip(*text.values(), strict=True))]
     path.write_text("\n".join(lines) + "\n")
