@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from job.data.declarations.stored import require_declaration
+from job.store import Store
 from tests.job.data.declarations.strangers import export, german, wide
 
 SPEC = """
@@ -55,6 +57,15 @@ def test_german_credit_in_its_published_layout(ldp: Any, tmp_path: Path) -> None
     text = json.dumps(summary_of(ldp, tmp_path, "german", '"row"'))
     assert "german" in text
     assert "logistic_regression" in text
+    store = Store.open(str(tmp_path))
+    (binding,) = [one.key for one in store.objects("executions/") if one.key.endswith("/datasets/german.json")]
+    assert json.loads((tmp_path / binding).read_text())["declaration"] == require_declaration(store, "german").digest
+    path = tmp_path / "data/raw/german.toml"
+    path.write_text(path.read_text("utf-8").replace('"A13"', '"A1x"'), "utf-8")
+    code, _, told = ldp("experiment", "run", "--spec", "spec.toml")
+    assert code == 1
+    assert "were made by another declaration" in told
+    assert "Run `ldp data process german`." in told
 
 
 def test_the_names_of_a_file_without_a_header_can_be_said(ldp: Any, tmp_path: Path) -> None:
