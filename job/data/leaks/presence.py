@@ -17,18 +17,22 @@ SPREAD = 10
 def filled_for_one_class(column: Column, target: Array) -> tuple[str, int, int] | None:
     """Tell a column whose filled cells, or whose missing ones, all belong to one class, where that is no chance.
 
-    The chance is that of drawing so many rows of one class without replacement.
+    Numbers that are not 0 count as filled too: many programs write 0 where there is nothing. The chance is that of
+    drawing so many rows of one class without replacement.
 
     Returns
     -------
-    (``filled`` or ``missing``, the class, the number of cells), or None
+    (``filled``, ``missing`` or ``other than 0``, the class, the number of cells), or None
     """
     missing = np.concatenate([is_missing(piece) for piece in column])
-    if not missing.any() or missing.all():
-        return None
     sizes = np.bincount(target, minlength=2)
     of_missing = np.bincount(target[missing], minlength=2)
-    for what, counts in (("filled", sizes - of_missing), ("missing", of_missing)):
+    asked = [("filled", sizes - of_missing), ("missing", of_missing)] if missing.any() and not missing.all() else []
+    if isinstance(column[0], np.ndarray):
+        there = np.concatenate([piece != 0 for piece in column]) & ~missing
+        if not there.all():
+            asked.append(("other than 0", np.bincount(target[there], minlength=2)))
+    for what, counts in asked:
         for value in (0, 1):
             count = int(counts[value])
             if counts[1 - value] == 0 and _log_chance(count, int(sizes[value]), target.size) < math.log(CHANCE):

@@ -60,12 +60,18 @@ def test_ordinary_columns_say_nothing() -> None:
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("noise", [0.0, 0.3])
+@pytest.mark.parametrize("noise", [0.05, 0.3])
 def test_a_column_that_tells_defaults_alone_is_named(sign: int, noise: float) -> None:
     rng, target, score = drawn()
     assert told(target, {"score": score, "late": sign * (target + rng.normal(0, noise, ROWS))}) == [
         ("leak_separates", "late")
     ]
+
+
+def test_a_copy_of_the_target_is_named() -> None:
+    _, target, score = drawn()
+    ((_, column),) = told(target, {"score": score, "outcome": target.astype(np.float64)})
+    assert column == "outcome"
 
 
 def test_a_column_is_as_telling_as_its_holes_are() -> None:
@@ -92,6 +98,14 @@ def test_a_column_filled_for_one_class_only_is_named(side: int, which: str) -> N
     marked = (target == side) & (rng.random(ROWS) < 0.3)
     column = np.where(marked if which == "filled" else ~marked, score, np.nan)
     assert told(target, {"score": score, "recovered": column}) == [("leak_one_class", "recovered")]
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_column_that_is_other_than_0_for_one_class_only_is_named(side: int) -> None:
+    rng, target, score = drawn()
+    written_off = np.where((target == side) & (rng.random(ROWS) < 0.3), rng.gamma(2, 500, ROWS), 0.0)
+    written_off[rng.random(ROWS) < 0.1] = np.nan
+    assert told(target, {"score": score, "written_off": written_off}) == [("leak_one_class", "written_off")]
 
 
 def test_a_few_filled_cells_of_one_class_are_chance() -> None:
