@@ -17,7 +17,7 @@ NAMES = tuple(
     for name in ("startup", "durability", "scale", "workers", "process", "resample", "search")
     if (HERE / f"{name}.py").is_file()
 )
-ASKED_FOR = ("gpu", "alternative")  # what needs a machine that few have, or an hour
+ASKED_FOR = ("gpu", "alternative", "declared")  # what needs a machine that few have, an hour, or 2 GB of disk
 
 
 def main(arguments: list[str]) -> int:

@@ -102,6 +102,8 @@ def guess(
         )
     first = records[0]
     rows = [row for row in rows if len(row) == width]
+    if header is None and not columns:
+        _check_names_fit(next(iter(records_of(head, separator))), first, rows, where)
     has_header = _is_header(first, rows) if header is None and not columns else bool(header)
     dialect = Dialect(separator, encoding=encoding)
     if has_header:
@@ -180,6 +182,18 @@ def _is_header(first: HeadRecord, rows: Sequence[Sequence[str]]) -> bool:
     named = [cell for cell in cells if not is_missing(cell)]
     again = sum(any(row[i].strip() == cell for row in rows[1:]) for i, cell in enumerate(cells) if not is_missing(cell))
     return len(set(named)) == len(named) > len(cells) // 2 and again <= len(named) // 4
+
+
+def _check_names_fit(lead: HeadRecord, first: HeadRecord, rows: Sequence[Sequence[str]], where: str) -> None:
+    """Refuse nearly as many names as the rows have cells, or a few more: taken for a title, they would be lost."""
+    names, width = len(lead.cells), len(first.cells)
+    if lead is not first and names != width and width // 2 < names < 2 * width and not _is_header(first, rows):
+        named = [cell.strip() for cell in lead.cells if not is_missing(cell.strip())]
+        if len(named) > width // 2 and len(set(named)) == len(named) and not any(map(_PLAIN.fullmatch, named)):
+            raise RawFileInvalid(
+                f"{where}: its first line has {names} names, and its rows have {width} cells",
+                "Quote cells in which the separator stands, and give every column a name.",
+            )
 
 
 def _marks(cells: Sequence[str], separator: str) -> tuple[str, str]:

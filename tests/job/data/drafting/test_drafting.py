@@ -18,7 +18,7 @@ from job.data.declarations.kinds import Number
 from job.data.declarations.stored import find_declaration
 from job.data.drafting.guessing import guess, guess_encoding
 from job.data.processing import process
-from job.errors import LdpError
+from job.errors import LdpError, RawFileInvalid
 from job.store import Store
 
 
@@ -52,6 +52,20 @@ def test_a_first_row_with_numbers_or_values_that_come_again_is_no_header() -> No
     assert guessed("x,y\n" + "x,y\ny,x\n" * 3).names == ("c1", "c2")
     assert guessed("2010,2011\n1,2\n", header=True).names == ("2010", "2011")
     assert guessed("1,2\n3,4\n", columns=("a", "b")).names == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "id,amount,note,bad\n" + "1,100,late, twice,1\n2,200,never, so far,0\n" * 5,  # a separator within cells
+        "amount,note,bad\n" + "1,100,late,1\n2,200,never,0\n" * 5,  # a row's name in front, as R writes it
+    ],
+)
+def test_names_that_do_not_fit_the_rows_are_refused_and_not_taken_for_a_title(text: str) -> None:
+    with pytest.raises(RawFileInvalid, match=r"its first line has [34] names, and its rows have [45] cells"):
+        guessed(text)
+    titled = "loans of 2019\n" + "id,amount,bad\n" + "1,100,1\n2,200,0\n" * 5
+    assert guessed(titled).names == ("id", "amount", "bad")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"])
