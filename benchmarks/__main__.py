@@ -14,7 +14,7 @@ HERE = Path(__file__).parent
 # The order they run in: the quickest first.
 NAMES = tuple(
     name
-    for name in ("startup", "durability", "scale", "workers", "process", "resample", "search")
+    for name in ("startup", "durability", "scale", "analysis", "workers", "process", "resample", "search")
     if (HERE / f"{name}.py").is_file()
 )
 ASKED_FOR = ("gpu", "alternative", "declared")  # what needs a machine that few have, an hour, or 2 GB of disk
