@@ -207,7 +207,7 @@ def test_what_cannot_run_is_refused_with_its_remedy(account: Account, ldp: Ldp) 
     ldp("cloud", "upload", "--sample", DATASET)
     ecr, batch = account.emulator.client("ecr"), account.emulator.client("batch")
     name, tag = account.outputs["EcrRepoName"], account.outputs["ImageTag"]
-    assert "did you mean 'taiwan_credit'" in ldp("cloud", "submit", "taiwan", "--spec", "tiny.toml", code=2).lower()
+    assert "did you mean 'taiwan_credit'" in ldp("cloud", "submit", "taiwan", "--spec", "tiny.toml", code=1).lower()
     ecr.batch_delete_image(repositoryName=name, imageIds=[{"imageTag": tag}])
     assert "make docker-build docker-push" in ldp("cloud", "submit", DATASET, "--spec", "quick", code=1)
     put_image(ecr, name, tag)
