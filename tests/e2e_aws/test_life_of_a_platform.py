@@ -23,7 +23,9 @@ from tests.stacks.synthesis import ROOT
 pytestmark = pytest.mark.filterwarnings("ignore:Tried to parse:UserWarning")
 
 STACK = "loan-default-prediction-dev"
-NAMES = {f"loan-default-prediction-{kind}{d.replace('_', '-')}" for kind in ("", "data-") for d in DATASET_IDS}
+NAMES = {
+    f"loan-default-prediction-{kind}{d.replace('_', '-')}" for kind in ("", "data-") for d in (*DATASET_IDS, "own")
+}
 
 
 @dataclass(frozen=True)
