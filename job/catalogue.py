@@ -81,8 +81,8 @@ CATALOGUE: tuple[CatalogueEntry, ...] = (
 DATASET_IDS: tuple[str, ...] = tuple(entry.id for entry in CATALOGUE)
 RESERVED = ("own", "data")
 """What no declared dataset is called: the platform's job definitions for them are."""
-OWN_NAME = re.compile(r"[a-z0-9_]{1,60}")
-OWN_NAME_RULE = "1 to 60 of a-z, 0-9 and _, and not a dataset that ldp has, own or data"
+OWN_NAME = re.compile(r"[a-z0-9][a-z0-9_]{0,59}")  # jobs are named after it, and AWS Batch has no `_` in front
+OWN_NAME_RULE = "1 to 60 of a-z, 0-9 and _, the first no _, and not a dataset that ldp has, own or data"
 _ENTRIES = {entry.id: entry for entry in CATALOGUE}
 
 

@@ -70,7 +70,7 @@ def declared_costs(store: Store, dataset: str, fingerprint: str | None) -> Decla
     declaration = find_declaration(store, dataset) if is_own_name(dataset) else None
     if declaration is None or declaration.costs is None:
         return None
-    names = declaration.costs.columns
+    names = tuple(declaration.costs.columns)
     table = load_audit(store, dataset, fingerprint or "") if names else None
     return Declared(
         declaration.costs, {} if table is None else {name: table[name].to_numpy().astype(np.float64) for name in names}
@@ -99,16 +99,15 @@ def stakes(declared: Declared, rows: Array) -> Stakes | None:
         return None
     exposure = np.ones(rows.size) if costs.ead is None else _values(declared, costs.ead, rows)
     per = "as a share of the loan" if costs.ead is None else "in the unit of the exposure"
-    return Stakes(_losses(declared, costs.lgd, rows) * exposure, none, costs.roi * exposure, none, per)
+    return Stakes(_values(declared, costs.lgd, rows) * exposure, none, costs.roi * exposure, none, per)
 
 
 def _values(declared: Declared, given: float | str, rows: Array) -> Array:
-    return declared.columns[given][rows] if isinstance(given, str) else np.full(rows.size, float(given))
-
-
-def _losses(declared: Declared, given: float | str, rows: Array) -> Array:
-    shares = _values(declared, given, rows)
-    return np.where((shares >= 0) & (shares <= 1), shares, np.nan)
+    """Return what is declared of each row, NaN where a cell is empty or no cost."""
+    if not isinstance(given, str):
+        return np.full(rows.size, float(given))
+    values, (low, high) = declared.columns[given][rows], declared.costs.columns[given]
+    return np.where((values >= low) & (values <= high), values, np.nan)
 
 
 def decisions_priced(target: Array, probability: Array, decision: Array, at_stake: Stakes) -> dict[str, Any]:
@@ -172,7 +171,7 @@ def profit_of(declared: Declared | None, target: Array, score: Array, rows: Arra
     earned = usual.return_on_investment if costs.roi is None else costs.roi
     whose = f"ROI {earned:g}, {'declared' if costs.roi is not None else 'of Verbraken'}"
     if declared is not None and costs.lgd is not None and earned > 0:
-        losses = _losses(declared, costs.lgd, rows)
+        losses = _values(declared, costs.lgd, rows)
         losses = losses[~np.isnan(losses)]
         if losses.size:
             said = f"LGD {costs.lgd:g}" if not isinstance(costs.lgd, str) else f"LGD of the column {costs.lgd}"

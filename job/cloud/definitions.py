@@ -149,10 +149,7 @@ def definition_for(definitions: Sequence[JobDefinition], dataset: str, kind: str
     if found is not None:
         return found
     known = sorted({one.dataset for one in definitions if one.kind == kind} - {OWN})
-    if is_own_name(dataset) and not dataset[0].isalnum():
-        near = "a job's name on AWS Batch begins with a letter or a digit: declare it under another name."
-    else:
-        near = did_you_mean(dataset, known) if known else "it has none."
+    near = did_you_mean(dataset, known) if known else "it has none."
     raise DatasetNotFound(
         f"the platform has no {kind} job definition for {shown(dataset)}",
         f"{near[0].upper()}{near[1:]} Or add it to the stack's datasets (make apply CONTEXT=datasets=…).",
@@ -160,11 +157,8 @@ def definition_for(definitions: Sequence[JobDefinition], dataset: str, kind: str
 
 
 def known_definition(definitions: Sequence[JobDefinition], dataset: str, kind: str) -> JobDefinition | None:
-    """Return what :func:`definition_for` does, or None where the platform has none.
-
-    AWS Batch's names of jobs begin with a letter or a digit, and ours with the dataset's.
-    """
-    names = [dataset, OWN] if is_own_name(dataset) and dataset[0].isalnum() else [dataset]
+    """Return what :func:`definition_for` does, or None where the platform has none."""
+    names = [dataset, OWN] if is_own_name(dataset) else [dataset]
     for name in names:
         for one in definitions:
             if (one.dataset, one.kind) == (name, kind) and dataset != OWN:

@@ -71,6 +71,7 @@ def findings(dataset: str, derived: DerivedFile) -> Iterator[Finding]:
     yield from _without_information(dataset, columns)
     yield from _sentinels(dataset, columns)
     yield from _unknown_levels(dataset, derived.unknown)
+    yield from _unpriced(dataset, derived.unpriced)
 
 
 def _used(derived: DerivedFile) -> dict[str, list[Any]]:
@@ -164,3 +165,13 @@ def _unknown_levels(dataset: str, unknown: Mapping[str, Mapping[str, int]]) -> I
 def _listed(names: Sequence[str]) -> str:
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return f"{', '.join(names[:MOST_NAMED])}{more}"
+
+
+def _unpriced(dataset: str, unpriced: Mapping[str, int]) -> Iterator[Finding]:
+    for column, count in unpriced.items():
+        if count:
+            message = (
+                f"{dataset}, column {column}: {count:,} {'cell is' if count == 1 else 'cells are'} no cost, below 0 or "
+                "above what it may be (1 for a share that is lost); what decisions cost is reckoned without those rows"
+            )
+            yield Finding("unpriced", message, {"column": column, "count": count})

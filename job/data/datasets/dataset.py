@@ -52,6 +52,8 @@ class Derived:
         arrays of names. They are held against the features, and kept nowhere.
     audit : dict of str to array of length n
         Columns that are kept for audits and costs, and are no features: texts, and float64.
+    unpriced : dict of str to int
+        For each column of costs the cells that are none.
     """
 
     interim: Mapping[str, Any]
@@ -64,6 +66,7 @@ class Derived:
     unknown: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     known_later: Mapping[str, Any] = field(default_factory=dict)
     audit: Mapping[str, Any] = field(default_factory=dict)
+    unpriced: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,11 @@ class DerivedFile:
     def audit(self) -> dict[str, list[Any]]:
         """The columns that are kept for audits and costs, each as its stretches."""
         return _stretches([part.audit for part in self.parts])
+
+    @property
+    def unpriced(self) -> dict[str, int]:
+        """For each column of costs the cells that are none."""
+        return _summed([part.unpriced for part in self.parts])
 
     @property
     def dropped(self) -> dict[str, int]:

@@ -98,6 +98,8 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
     group = None if declaration.group is None else group_of(raw, declaration.group)
     labels = {"group": group, "time": time, "horizon": horizon, "target": state}
     interim |= {name: column for name, column in labels.items() if column is not None}
+    costs = {} if declaration.costs is None else declaration.costs.columns
+    priced = {column: numbers(raw, column) for column in costs}
     return Derived(
         interim,
         features,
@@ -107,7 +109,8 @@ def derive(declaration: Declaration, raw: RawTable, put: Put) -> Derived:
         horizon,
         dropped,
         unknown,
-        audit=_audit(declaration, raw),
+        audit=_audit(declaration, raw) | priced,
+        unpriced={column: _outside(priced[column], *ends) for column, ends in costs.items()},
         known_later=_known_later(declaration, raw),
     )
 
@@ -178,10 +181,12 @@ def _named(
 
 
 def _audit(declaration: Declaration, raw: RawTable) -> dict[str, Any]:
-    """Return the columns that are kept beside the processed data."""
-    found = {one.name: _protected(raw, one) for one in declaration.protected if one.use == "audit"}
-    costs = declaration.costs.columns if declaration.costs is not None else ()
-    return found | {column: numbers(raw, column) for column in costs}
+    """Return the protected columns that are kept beside the processed data."""
+    return {one.name: _protected(raw, one) for one in declaration.protected if one.use == "audit"}
+
+
+def _outside(values: Array, low: float, high: float) -> int:
+    return int(np.count_nonzero((values < low) | (values > high)))
 
 
 def _known_later(declaration: Declaration, raw: RawTable) -> dict[str, Any]:

@@ -70,6 +70,9 @@ class CostMatrix:
     good_granted: float = 0.0
 
 
+LOSSES, EXPOSURES = (0.0, 1.0), (0.0, 1e15)
+
+
 @dataclass(frozen=True)
 class Costs:
     """What decisions cost. Either a matrix, or what a default loses and a good loan earns.
@@ -91,9 +94,10 @@ class Costs:
     matrix: CostMatrix | None = None
 
     @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that are kept beside the processed data, as numbers."""
-        return tuple(dict.fromkeys(one for one in (self.lgd, self.ead) if isinstance(one, str)))
+    def columns(self) -> dict[str, tuple[float, float]]:
+        """The columns that are kept beside the processed data as numbers, and between what each of them lies."""
+        given = {self.lgd: LOSSES, self.ead: LOSSES if self.ead == self.lgd else EXPOSURES}
+        return {column: between for column, between in given.items() if isinstance(column, str)}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,17 @@ from typing import Any
 from job import bounds
 from job.catalogue import DATASET_IDS, OWN_NAME, OWN_NAME_RULE, is_own_name
 from job.checker import Checker, has_large_number
-from job.data.declarations.declaration import USES, CostMatrix, Costs, Declaration, File, Protected, Target
+from job.data.declarations.declaration import (
+    EXPOSURES,
+    LOSSES,
+    USES,
+    CostMatrix,
+    Costs,
+    Declaration,
+    File,
+    Protected,
+    Target,
+)
 from job.data.declarations.features import read_features
 from job.data.declarations.kinds import derived_names
 from job.data.declarations.values import Reader
@@ -165,8 +175,8 @@ def _costs(read: Reader, table: Mapping[str, Any]) -> Costs | None:
         values = {name: read.number("costs.matrix", cells, name, -1e15, 1e15) or 0.0 for name in cells}
         matrix = CostMatrix(**{name: values.get(name, 0.0) for name in CostMatrix.__annotations__})
     return Costs(
-        read.number_or_column("costs", table, "lgd", 0, 1),
-        read.number_or_column("costs", table, "ead", 0, 1e15),
+        read.number_or_column("costs", table, "lgd", *LOSSES),
+        read.number_or_column("costs", table, "ead", *EXPOSURES),
         read.number("costs", table, "roi", 0, 100),
         matrix,
     )

@@ -61,11 +61,12 @@ def test_losses_and_exposures_of_columns_count_row_by_row_and_rows_without_are_c
     rng = np.random.default_rng(1)
     lgd, ead = rng.random(ROWS), rng.gamma(2, 5000, ROWS)
     lgd[:7], ead[5:10], lgd[11] = np.nan, np.nan, 1.5  # a share above 1 is none
+    ead[12] = -5000.0  # nor is an exposure below 0
     found = priced(Costs(lgd="loss", ead="amount", roi=0.1), loss=lgd, amount=ead)
-    known = ~(np.isnan(lgd) | np.isnan(ead) | (lgd > 1))
+    known = ~(np.isnan(lgd) | np.isnan(ead) | (lgd > 1) | (ead < 0))
     lost = np.where(target == 1, lgd * ead * (decision == 0), 0.1 * ead * (decision == 1))
     assert found["own"] == pytest.approx(lost[known].mean())
-    assert (found["rows"], found["rows_without"]) == (known.sum(), 11)
+    assert (found["rows"], found["rows_without"]) == (known.sum(), 12)
     assert found["per"] == "in the unit of the exposure"
 
 

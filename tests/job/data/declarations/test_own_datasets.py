@@ -20,6 +20,7 @@ from job.errors import LdpError, ProcessedDataInvalid, ProcessedDataNotFound, Ra
 from job.planning.known import check_current
 from job.store import Store
 from tests.job.data.declarations.published import corporate_declaration, taiwan_declaration
+from tests.job.data.ear import Ear
 
 
 @pytest.fixture
@@ -146,6 +147,16 @@ def test_what_is_audited_is_kept_beside_the_data_and_is_no_feature(store: Store)
     assert not {"sex", "age", "lost"} & set(found.feature_names)
     with pytest.raises(ProcessedDataInvalid, match="other processed data"):
         load_audit(store, "mine", "0" * 64)
+
+
+def test_cells_that_are_no_cost_are_counted_and_said(store: Store) -> None:
+    declare(store, "mine", TOML.replace('ead = "lost"', 'ead = "lost"\nlgd = "amount"\nroi = 0.1'))
+    store.put("data/raw/mine.csv", file_of([ROWS[0].replace("10,5", "-10,5"), *ROWS[1:]]))
+    ear = Ear()
+    process(store, "mine", ear)
+    assert [ear.fields["unpriced"][key] for key in ("column", "count")] == ["lost", 1]
+    said = [message for message in ear.messages if "no cost" in message]
+    assert [message.split(":")[1].split(" no")[0] for message in said] == [" 3 cells are", " 1 cell is"]
 
 
 def test_what_is_never_to_be_kept_is_not_and_takes_away_what_was(store: Store) -> None:

@@ -127,7 +127,7 @@ def test_everything_that_is_wrong_is_said_at_once() -> None:
         assert problem in refused.value.what
 
 
-@pytest.mark.parametrize("name", ["taiwan_credit", "own", "data", "Mine", "my-data", "", "a" * 61])
+@pytest.mark.parametrize("name", ["taiwan_credit", "own", "data", "Mine", "my-data", "_mine", "", "a" * 61])
 def test_names_that_no_dataset_of_ones_own_may_have_are_refused(name: str) -> None:
     with pytest.raises(DeclarationInvalid, match="1 to 60 of a-z, 0-9 and _"):
         read(TEXT, name)
