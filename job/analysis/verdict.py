@@ -106,22 +106,31 @@ def _lead(
             len(others),
         )
     tied = [row for row in others if row.standing.tied]
+    return "tie" if tied else "winner", _tied(tied, len(others), params)
+
+
+def _tied(tied: Sequence[SummaryRow], others: int, params: Mapping[str, Param]) -> Sentence:
+    """Say which of the others are not distinguishable from the best."""
     if not tied:
-        return "winner", Sentence(
+        return Sentence(
             "{metric}: {best} is the best with {value}, and distinguishable from the other.",
             params,
             "{metric}: {best} is the best with {value}, and distinguishable from all {n} others.",
-            len(others),
+            others,
         )
-    named = tuple(combination(row) for row in tied[:NAMED])
-    params |= {"tied": len(tied), "named": named}
-    if len(tied) > NAMED:
-        return "tie", Sentence(
-            "{metric}: {best} has the best mean, {value}; {tied} of the {n} others are not distinguishable from it.",
+    if len(tied) <= NAMED:
+        return Sentence(
+            "{metric}: {best} has the best mean, {value}, but is not distinguishable from {named}.",
+            {**params, "named": tuple(combination(row) for row in tied)},
+        )
+    if len(tied) == others:
+        return Sentence(
+            "{metric}: {best} has the best mean, {value}, and none of the {n} others is distinguishable from it.",
             params,
         )
-    return "tie", Sentence(
-        "{metric}: {best} has the best mean, {value}, but is not distinguishable from {named}.", params
+    return Sentence(
+        "{metric}: {best} has the best mean, {value}; {tied} of the {n} others are not distinguishable from it.",
+        {**params, "tied": len(tied)},
     )
 
 

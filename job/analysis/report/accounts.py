@@ -238,11 +238,12 @@ def reproduction(writer: Writer) -> Section:
     execution = content.execution
     identity, spec = execution.identity, execution.spec
     shipped = spec.name in shipped_specs()
-    names = [state.dataset for state in content.summary.datasets]
+    names = [state.dataset for state in content.about]
+    only = "".join(f" --only-dataset {name}" for name in names) if len(names) < len(spec.datasets) else ""
     samples = {name: content.samples[name] for name in names if name in content.samples}
     commands = [f"ldp data sample {name} --rows {rows} --seed {seed}" for name, (rows, seed) in samples.items()]
     commands += [f"ldp data process {name}" for name in names]
-    commands.append(f"ldp experiment run --spec {spec.name if shipped else f'{spec.name}.toml'}")
+    commands.append(f"ldp experiment run --spec {spec.name if shipped else f'{spec.name}.toml'}{only}")
     commands.append(f"ldp analyze report {execution.id}")
     facts = [
         (text("Execution"), execution.id),

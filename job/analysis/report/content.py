@@ -87,6 +87,11 @@ class Content:
         """Return the datasets that have a result."""
         return [state for state in self.summary.datasets if state.present]
 
+    @property
+    def about(self) -> list[DatasetState]:
+        """Return the datasets that the page is about: those that have a result, all where none has."""
+        return self.states or list(self.summary.datasets)
+
     def rows(self, dataset: str) -> list[SummaryRow]:
         """Return the combinations of a dataset that have a result, the best first."""
         return [row for row in self.summary.rows if row.dataset == dataset and row.seeds]

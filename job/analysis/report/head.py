@@ -26,20 +26,24 @@ def banners(writer: Writer) -> tuple[Banner, ...]:
             )
         )
     if content.partial:
-        present, total = _units(content)
-        found.append(
-            Banner(
-                text("Partial"),
-                text(
-                    "{present} of {total} results are here. Means may be over different seeds, and ranks may change.",
-                    present=present,
-                    total=total,
-                ),
-            )
-        )
+        found.append(Banner(text("Partial"), writer.wording.say(_partial(content))))
     if content.damaged:
         found.append(Banner(text("Damaged"), writer.wording.say(_damaged(len(content.damaged)))))
     return tuple(found)
+
+
+def _partial(content: Content) -> Sentence:
+    present, total = _units(content)
+    params = {"present": present, "total": total}
+    absent = tuple(state.dataset for state in content.summary.datasets if not state.present)
+    if present and not any(state.partial for state in content.states):
+        return Sentence(
+            "{present} of {total} results are here: all of {datasets}, and none of {absent}.",
+            {**params, "datasets": tuple(state.dataset for state in content.states), "absent": absent},
+        )
+    return Sentence(
+        "{present} of {total} results are here. Means may be over different seeds, and ranks may change.", params
+    )
 
 
 def _damaged(n: int) -> Sentence:
@@ -67,7 +71,7 @@ def lead(writer: Writer) -> str:
         combinations=combinations,
         models=len(spec.models),
         techniques=len(techniques),
-        datasets=spec.datasets,
+        datasets=tuple(state.dataset for state in writer.content.about),
         metric=Name(writer.content.metric),
     )
 
@@ -75,7 +79,7 @@ def lead(writer: Writer) -> str:
 def facts(writer: Writer) -> tuple[tuple[str, str], ...]:
     """Return what stands in the head beside it: data, split, repetitions, results, when."""
     text, content = writer.text, writer.content
-    states = content.summary.datasets
+    states = content.about
     splits = list(dict.fromkeys(writer.split(state) for state in states))
     if len(splits) > 1:
         splits = [f"{state.dataset} {writer.split(state)}" for state in states]

@@ -100,7 +100,15 @@ def test_many_ties_are_counted_not_listed() -> None:
     noise = np.random.default_rng(1).normal(0.7, 0.02, (7, 5))
     made, text, _ = said(planted({("mlp", f"t{i}"): list(map(float, own)) for i, own in enumerate(noise)}))
     assert made.kind == "tie"
-    assert "6 of the 6 others are not distinguishable from it" in text
+    assert "none of the 6 others is distinguishable from it" in text
+
+
+def test_ties_with_some_of_many_are_counted() -> None:
+    noise = np.random.default_rng(1).normal(0.7, 0.02, (7, 5))
+    low = {("mlp", "low"): [0.5, 0.501, 0.502, 0.503, 0.504]}
+    made, text, _ = said(planted({("mlp", f"t{i}"): list(map(float, own)) for i, own in enumerate(noise)} | low))
+    assert made.kind == "tie"
+    assert "6 of the 7 others are not distinguishable from it" in text
 
 
 def test_a_lower_brier_score_is_the_better_one_and_its_gain_is_positive() -> None:

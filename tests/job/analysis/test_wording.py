@@ -18,18 +18,14 @@ from job.catalogue import CATALOGUE
 from job.errors import UsageError
 
 PAGE = Path(analysis.__path__[0]) / "report"
-KEYWORDS = {"text": None, "Sentence": (1, 3)}
+KEYWORDS = {"text": None, "Sentence": None}
 
 
 def asked() -> Iterator[str]:
     """Yield every text that the page's code and template have."""
-    found = [
-        message[1]
-        for method, paths in {"python": PAGE.glob("*.py"), "jinja2": PAGE.glob("assets/*.html")}.items()
-        for path in paths
-        for message in extract_from_file(method, path, keywords=KEYWORDS)
-    ]
-    yield from (one if isinstance(one, str) else one[0] for one in found)
+    for method, paths in {"python": PAGE.glob("*.py"), "jinja2": PAGE.glob("assets/*.html")}.items():
+        for path in paths:
+            yield from (str(message[1]) for message in extract_from_file(method, path, keywords=KEYWORDS))
     yield from NAMES.values()
     for entry in CATALOGUE:
         yield from (entry.title, entry.group)

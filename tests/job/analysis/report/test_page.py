@@ -179,6 +179,10 @@ def test_a_dataset_of_which_nothing_is_there_takes_one_line() -> None:
     page = page_of(content)
     assert page.text.count("corporate_ccc all all all no result yet") == 1
     assert "corporate_ccc Neural" not in page.text
+    assert "Partial 24 of 48 results are here: all of taiwan_credit, and none of corporate_ccc." in page.text
+    assert "deal with class imbalance, compared on taiwan_credit by balanced accuracy." in page.text
+    assert "ldp experiment run --spec s.toml --only-dataset taiwan_credit" in page.text
+    assert "ldp data process corporate_ccc" not in page.text
 
 
 def test_an_execution_without_any_result_has_a_page_that_says_so() -> None:
@@ -211,7 +215,7 @@ def test_how_to_reproduce_it_names_every_command_and_the_sample_that_the_data_ar
     page = page_of(gather(store, execution, "balanced_accuracy", Console.silent()))
     assert "ldp data sample taiwan_credit --rows 1000 --seed 7 ldp data process taiwan_credit" in page.text
     assert "ldp data sample corporate_ccc" not in page.text
-    assert "ldp experiment run --spec s.toml" in page.text
+    assert "ldp experiment run --spec s.toml ldp analyze" in page.text
     assert f"ldp analyze report {execution.id}" in page.text
 
 
