@@ -107,4 +107,4 @@ def _text(value: Any, digits: int) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.{digits}f}" if isinstance(value, float) else str(flat(value))
+    return f"{value:z.{digits}f}" if isinstance(value, float) else str(flat(value))

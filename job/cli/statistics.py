@@ -66,7 +66,7 @@ def print_pairs(records: Sequence[dict[str, Any]]) -> None:
 
 
 def _signed(value: float | None) -> str | None:
-    return None if value is None else f"{value:+.3f}"
+    return None if value is None else f"{value:+z.3f}"
 
 
 def print_selections(found: Sequence[Selection]) -> None:
@@ -202,8 +202,8 @@ def _gap(gap: dict[str, float | None]) -> str | None:
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return None if value is None else f"{value:z.3f}"
 
 
 def _span(low: float | None, high: float | None) -> str | None:
-    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"
+    return None if low is None or high is None else f"{low:z.3f} to {high:z.3f}"

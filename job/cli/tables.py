@@ -188,7 +188,7 @@ def _print_terms(summary: Summary, dataset: str) -> None:
 
 
 def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:.3f}"
+    return None if value is None else f"{value:z.3f}"
 
 
 def _blocks(metrics: Sequence[str], cells: dict[str, list[str]], width: int) -> list[list[str]]:
@@ -210,4 +210,4 @@ def _cell(row: SummaryRow, metric: str, sorts: bool) -> str:
     if mean is None:
         return "–"
     mark = "" if not sorts or row.standing.tied is None else f" {TIED}" if row.standing.tied else "  "
-    return f"{mean:.3f}{mark}" if std is None else _fitting(f"{mean:.3f} ± {std:.3f}{mark}")
+    return f"{mean:z.3f}{mark}" if std is None else _fitting(f"{mean:z.3f} ± {std:.3f}{mark}")

@@ -273,6 +273,10 @@ def test_latex_is_escaped_and_has_booktabs_rules() -> None:
     assert tables.to_markdown([{"a|b": None}], ["a|b"]) == "| a\\|b |\n| --- |\n| – |\n"
 
 
+def test_nothing_is_below_zero_that_a_table_shows_as_zero() -> None:
+    assert tables.to_markdown([{"a": -0.00002}, {"a": -0.2}], ["a"]).splitlines()[2:] == ["| 0.0000 |", "| -0.2000 |"]
+
+
 @pytest.mark.filterwarnings("default")  # what MLflow and SQLAlchemy have to warn of each other
 def test_units_are_runs_of_a_real_mlflow_store_and_are_written_once(
     done: tuple[Store, Execution], tmp_path: Path
