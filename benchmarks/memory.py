@@ -2,7 +2,8 @@
 
     python -m benchmarks.memory
     python -m benchmarks.memory --model xgboost --technique smote --rows 100000
-    python -m benchmarks.memory --model random_forest --trees 200 --threads 4
+    python -m benchmarks.memory --model random_forest --threads 4 --grid '{"n_estimators": [200]}'
+    python -m benchmarks.memory --model xgboost --grid '{"max_depth": [12]}'
 
 prints for each unit: the libraries' MiB, what comes on top of it at the peak, and what the runner reckons with.
 """
@@ -10,6 +11,7 @@ prints for each unit: the libraries' MiB, what comes on top of it at the peak, a
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -20,7 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from job.planning.memory import MIB, PEAK, THREAD, WORKER, forest_bytes
+from job.planning.memory import MIB, PEAK, THREAD, WORKER
+from job.planning.working_memory import working_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
@@ -86,7 +89,7 @@ def main() -> None:
     parser.add_argument("--model", choices=MODELS)
     parser.add_argument("--technique", default="smote")
     parser.add_argument("--rows", type=int, default=200_000)
-    parser.add_argument("--trees", type=int, help="of the forest")
+    parser.add_argument("--grid", type=json.loads, default={}, help="values beside the benchmark's own, as JSON")
     parser.add_argument("--threads", type=int, default=1, help="that a fit may have")
     chosen = parser.parse_args()
     if chosen.model is None:
@@ -96,16 +99,15 @@ def main() -> None:
                 command = [sys.executable, "-m", "benchmarks.memory", *one]
                 subprocess.run(command, check=True, env=_environment())
         return
-    grid = GRIDS[chosen.model]
-    if chosen.model == "random_forest" and chosen.trees:
-        grid = {**grid, "n_estimators": [chosen.trees]}
-    before, more = measure(chosen.model, chosen.technique, chosen.rows, grid, chosen.threads)
+    more = {name: [tuple(one) if isinstance(one, list) else one for one in chosen.grid[name]] for name in chosen.grid}
+    grid = GRIDS[chosen.model] | more
+    before, added = measure(chosen.model, chosen.technique, chosen.rows, grid, chosen.threads)
+    rows = chosen.rows * (1 - Protocol().test_share) * (2 if chosen.technique.startswith("smote") else 1)
     reckoned = WORKER + PEAK * 4 * chosen.rows * FEATURES
+    reckoned += working_bytes(chosen.model, {name: values[0] for name, values in grid.items()}, rows, FEATURES)
     if chosen.model == "random_forest":
-        rows = chosen.rows * (1 - Protocol().test_share) * (2 if chosen.technique.startswith("smote") else 1)
-        reckoned += forest_bytes({name: values[0] for name, values in grid.items()}, rows)
         reckoned += THREAD * rows * (chosen.threads - 1)
-    print(chosen.model, chosen.technique, before // MIB, more // MIB, int(reckoned) // MIB)
+    print(chosen.model, chosen.technique, before // MIB, added // MIB, int(reckoned) // MIB)
 
 
 def _environment() -> dict[str, str]:

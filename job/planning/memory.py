@@ -2,8 +2,8 @@
 
 Measured on Linux with `python -m benchmarks.memory`: what a worker holds privately beyond its libraries is at most
 :data:`PEAK` times the bytes of the processed features, while it imputes and scales the training rows; resampling and
-every model need less, but for the trees of a forest that are held at once, whatever their number, and for the rows that
-each further thread which grows them weighs and sorts for itself.
+every model need less, but for what :mod:`job.planning.working_memory` reckons, and for the rows that each further
+thread which grows a forest's trees weighs and sorts for itself.
 """
 
 from __future__ import annotations
@@ -15,8 +15,7 @@ from job.data.processed import ProcessedInfo
 from job.planning.items import Item
 from job.planning.searches import Searches
 from job.planning.shares import training_share
-from job.training.candidates import Candidate
-from job.training.forests import TREES_HELD
+from job.planning.working_memory import working_bytes
 from job.training.techniques import sampler_of
 from job.training.unit import Unit
 
@@ -27,19 +26,15 @@ WORKER = 160 * MIB  # the libraries' private memory
 CUDA = 700 * MIB  # what CUDA, cuBLAS and OpenCL take on the host, in a worker that uses the GPU; generous, not measured
 PEAK = 3.6
 THREAD = 70  # a row, for each thread after the first that grows trees
-_NODE = 80  # a tree's node and its class shares
-_NODES_PER_ROW = 0.31  # of a fully grown tree
-_LEAVES_PER_ROW = 0.65  # nodes, times the least number of rows in a leaf
 
 
 def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     """Estimate the private memory of a worker while it runs a unit, in bytes."""
-    forest = 0.0
-    if unit.model == "random_forest":
-        rows = _training_rows(searches, unit, info)
-        forest = max(forest_bytes(candidate, rows) for candidate in searches.points(unit))
+    features = info.features + len(info.declared.steps.indicators)
+    rows = _training_rows(searches, unit, info)
+    model = max(working_bytes(unit.model, candidate, rows, features) for candidate in searches.points(unit))
     added = 2 * len(info.declared.steps.indicators)  # columns, which are added to a copy
-    return int(WORKER + PEAK * 4 * info.rows * (info.features + added) + forest)
+    return int(WORKER + PEAK * 4 * info.rows * (info.features + added) + model)
 
 
 def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
@@ -57,15 +52,6 @@ def _training_rows(searches: Searches, unit: Unit, info: ProcessedInfo) -> float
 def item_bytes(searches: Searches, item: Item, info: ProcessedInfo, *, gpu: bool = False) -> int:
     """Estimate the private memory of a worker while it runs a work item, in bytes; on the host, also with a GPU."""
     return max(worker_bytes(searches, unit, info) for unit in item) + (CUDA if gpu else 0)
-
-
-def forest_bytes(candidate: Candidate, rows: float) -> float:
-    """Estimate what the trees that a forest on so many rows holds at once take up, in bytes."""
-    trees, depth, leaf = (candidate.get(name) for name in ("n_estimators", "max_depth", "min_samples_leaf"))
-    nodes = min(_NODES_PER_ROW * rows, _LEAVES_PER_ROW * rows / (leaf if isinstance(leaf, int) and leaf > 0 else 1))
-    if isinstance(depth, int) and depth < 60:
-        nodes = min(nodes, 2.0 ** (depth + 1))
-    return _NODE * nodes * min(trees if isinstance(trees, int) else 100, TREES_HELD)
 
 
 def run_bytes(searches: Searches, units: Iterable[Unit], infos: Mapping[str, ProcessedInfo], workers: int) -> int:

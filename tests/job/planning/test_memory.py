@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +24,8 @@ from job.planning.memory import (
 )
 from job.planning.searches import Searches
 from job.planning.spec import parse_spec
-from job.training.candidates import ModelName
+from job.planning.working_memory import working_bytes
+from job.training.candidates import Candidate, ModelName
 from job.training.kernels import MOST_THREADS
 from job.training.unit import Unit
 from tests.specs import TINY
@@ -94,14 +97,40 @@ def test_how_many_trees_a_forest_has_takes_no_memory() -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads a process's memory from /proc")
-@pytest.mark.parametrize("model", ["logistic_regression", "random_forest", "xgboost"])
-def test_a_worker_takes_no_more_than_is_reckoned_with(model: ModelName) -> None:
+@pytest.mark.parametrize(
+    ("model", "grid"),
+    [
+        ("logistic_regression", {}),
+        ("random_forest", {}),
+        ("xgboost", {"max_depth": [10]}),
+        ("lightgbm", {"num_leaves": [1023]}),
+        ("mlp", {"hidden_layer_sizes": [[1000]]}),
+    ],
+)
+def test_a_worker_takes_no_more_than_is_reckoned_with(model: ModelName, grid: dict[str, list[Any]]) -> None:
     command = [sys.executable, "-m", "benchmarks.memory", "--model", model, "--technique", "smote", "--rows", "60000"]
-    command += ["--threads", str(MOST_THREADS[model])]
+    command += ["--threads", str(MOST_THREADS[model]), "--grid", json.dumps(grid)]
     told = subprocess.run(command, capture_output=True, text=True, check=True)
     _, _, base, peak, reckoned = told.stdout.split()
     assert int(base) > 50
     assert int(base) + int(peak) <= int(reckoned)
+
+
+@pytest.mark.parametrize(
+    ("model", "little", "much"),
+    [
+        ("xgboost", {"max_depth": 3}, {"max_depth": 12}),
+        ("xgboost", {"max_leaves": 8, "max_depth": 0}, {"max_depth": 0}),
+        ("xgboost", {"max_bin": 64}, {"max_bin": 4096}),
+        ("lightgbm", {"num_leaves": 31}, {"num_leaves": 8191}),
+        ("lightgbm", {"num_leaves": 8191, "max_depth": 5}, {"num_leaves": 8191}),
+        ("mlp", {"hidden_layer_sizes": (50,)}, {"hidden_layer_sizes": (5000, 5000)}),
+        ("mlp", {"solver": "adam"}, {"solver": "lbfgs"}),
+    ],
+)
+def test_what_makes_a_fit_hold_more_is_reckoned_with(model: ModelName, little: Candidate, much: Candidate) -> None:
+    least, most = (working_bytes(model, one, 500_000, 40) for one in (little, much))
+    assert most > 2 * least > 0
 
 
 SIZES = st.lists(st.integers(1, 100), max_size=12)
