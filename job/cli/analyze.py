@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from job.cli import plots
-from job.cli.context import Context, JsonOption, open_context, print_json
+from job.cli.context import Context, JsonOption, LatestOfSpecOption, open_context, print_json
 from job.cli.report import report
 
 if TYPE_CHECKING:
@@ -18,17 +18,12 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Comparison: which combination detects defaulters best.", no_args_is_help=True)
 app.command()(report)
-app.command("all")(plots.everything)
-app.command()(plots.tradeoff)
-app.command()(plots.stability)
-app.command()(plots.imbalance)
-app.command()(plots.comparison)
-app.command()(plots.heatmap)
+for name, command in plots.COMMANDS.items():
+    app.command(name)(command)
 
 ExecutionArgument = Annotated[
     str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
 ]
-SpecOption = Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")]
 MetricsOption = Annotated[
     str | None, typer.Option(metavar="METRIC,…", help="These metrics (default: the three that decide).")
 ]
@@ -48,7 +43,7 @@ def group() -> None:
 def summary(
     execution_id: ExecutionArgument = None,
     of: Annotated[str | None, typer.Option("--execution-id", metavar="ID", help="The same as the argument.")] = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     sort: Annotated[
         str, typer.Option("--sort", "--metric", metavar="METRIC", help="Sort by this metric.")
     ] = "balanced_accuracy",
@@ -82,7 +77,7 @@ def _either(argument: str | None, option: str | None) -> str | None:
 @app.command()
 def differences(
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     metrics: MetricsOption = None,
     everything: AllOption = False,
     baseline: Annotated[bool, typer.Option("--baseline", help="Only each technique against its own baseline.")] = False,
@@ -146,7 +141,7 @@ def compare(
 @app.command()
 def selection(
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     sort: Annotated[str, typer.Option(metavar="METRIC", help="Judge by this metric.")] = "balanced_accuracy",
     json: JsonOption = False,
 ) -> None:
@@ -166,7 +161,7 @@ def selection(
 @app.command()
 def units(
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     bootstrap: BootstrapOption = 0,
     profit: Annotated[
         str | None, typer.Option(metavar="P0,P1,ROI", help="Your costs, for the expected maximum profit.")
@@ -188,7 +183,7 @@ def units(
 def drift(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="One that is split by time.")],
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show how features and scores move from month to month."""
@@ -206,7 +201,7 @@ def fairness(
         str, typer.Argument(metavar="COLUMN", help="What tells the groups apart: kept for audits, or a feature.")
     ],
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     json: JsonOption = False,
 ) -> None:
     """Show whether decisions treat groups alike: approval rates and mistakes of both kinds."""
@@ -220,7 +215,7 @@ def fairness(
 @app.command()
 def export(
     execution_id: ExecutionArgument = None,
-    spec: SpecOption = None,
+    spec: LatestOfSpecOption = None,
     to: Annotated[str, typer.Option(metavar="FORMAT", help="csv, parquet, markdown, latex or mlflow.")] = "parquet",
     metrics: MetricsOption = None,
     everything: AllOption = False,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from job.store import Store
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+LatestOfSpecOption = Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")]
 UseGpuOption = Annotated[bool, typer.Option("--use-gpu", help="Compute on a GPU; an error where there is none.")]
 DatasetsOption = Annotated[
     list[str] | None, typer.Option("--only-dataset", metavar="DATASET", help="Only this dataset (repeatable).")

@@ -16,6 +16,7 @@ from job.cli.context import (
     DatasetsOption,
     JobsOption,
     JsonOption,
+    LatestOfSpecOption,
     UseGpuOption,
     begin,
     open_context,
@@ -299,7 +300,7 @@ def status(
     execution_id: Annotated[
         str | None, typer.Argument(metavar="[ID]", help="Which execution; the latest if left out.")
     ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")] = None,
+    spec: LatestOfSpecOption = None,
     json: JsonOption = False,
 ) -> None:
     """Say how far an execution is: units done, failed and left."""

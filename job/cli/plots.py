@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
 
+from job.cli.context import LatestOfSpecOption
 from job.cli.report import ForceOption, LocaleOption
 
 DatasetArgument = Annotated[
@@ -14,101 +16,52 @@ DatasetArgument = Annotated[
 ExecutionOption = Annotated[
     str | None, typer.Option("--execution-id", metavar="ID", help="Which execution; the latest if left out.")
 ]
-SpecOption = Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")]
 MetricOption = Annotated[str, typer.Option("--metric", "-m", metavar="METRIC", help="Compare by this metric.")]
 TechniqueOption = Annotated[
     list[str] | None, typer.Option("--technique", "-t", metavar="TECHNIQUE", help="Only this technique (repeatable).")
 ]
-USUAL = "balanced_accuracy"
 
 
-def everything(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    metric: MetricOption = USUAL,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Write every plot and its table.
+def _command(plots: tuple[str, ...] | None, help_text: str) -> Callable[..., None]:
+    """Return the command that writes some plots, or with None all."""
 
-    Plots as SVG and PNG, tables as CSV and LaTeX, below reports/ of the storage.
-    """
-    _write(None, dataset, execution_id, spec, metric, technique, locale, force)
+    def command(
+        dataset: DatasetArgument = None,
+        execution_id: ExecutionOption = None,
+        spec: LatestOfSpecOption = None,
+        metric: MetricOption = "balanced_accuracy",
+        technique: TechniqueOption = None,
+        locale: LocaleOption = "en_US",
+        force: ForceOption = False,
+    ) -> None:
+        _write(plots, dataset, execution_id, spec, metric, technique, locale, force)
 
-
-def tradeoff(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Plot precision against sensitivity, with its table."""
-    _write(("tradeoff",), dataset, execution_id, spec, USUAL, technique, locale, force)
+    command.__doc__ = help_text
+    return command
 
 
-def stability(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    metric: MetricOption = USUAL,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Plot how values move from seed to seed.
-
-    With its table. How features and scores move from month to month: `ldp analyze drift DATASET`.
-    """
-    _write(("stability",), dataset, execution_id, spec, metric, technique, locale, force)
-
-
-def imbalance(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    metric: MetricOption = USUAL,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Plot what techniques add, by default rate.
-
-    Over all datasets unless one is named, with its table.
-    """
-    _write(("imbalance",), dataset, execution_id, spec, metric, technique, locale, force)
-
-
-def comparison(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    metric: MetricOption = USUAL,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Plot all combinations with intervals.
-
-    And cost-sensitive learning against resampling; with their tables.
-    """
-    _write(("comparison", "cost_sensitive"), dataset, execution_id, spec, metric, technique, locale, force)
-
-
-def heatmap(
-    dataset: DatasetArgument = None,
-    execution_id: ExecutionOption = None,
-    spec: SpecOption = None,
-    metric: MetricOption = USUAL,
-    technique: TechniqueOption = None,
-    locale: LocaleOption = "en_US",
-    force: ForceOption = False,
-) -> None:
-    """Plot techniques by models, with the table."""
-    _write(("heatmap",), dataset, execution_id, spec, metric, technique, locale, force)
+COMMANDS = {
+    "all": _command(
+        None,
+        "Write every plot and its table.\n\n"
+        "Plots as SVG and PNG, tables as CSV and LaTeX, below reports/ of the storage.",
+    ),
+    "tradeoff": _command(("tradeoff",), "Plot precision against sensitivity, with its table."),
+    "stability": _command(
+        ("stability",),
+        "Plot how values move from seed to seed.\n\nWith its table. How features and scores move from month to month: "
+        "`ldp analyze drift DATASET`.",
+    ),
+    "imbalance": _command(
+        ("imbalance",),
+        "Plot what techniques add, by default rate.\n\nOver all datasets unless one is named, with its table.",
+    ),
+    "comparison": _command(
+        ("comparison", "cost_sensitive"),
+        "Plot all combinations with intervals.\n\nAnd cost-sensitive learning against resampling; with their tables.",
+    ),
+    "heatmap": _command(("heatmap",), "Plot techniques by models, with the table."),
+}
 
 
 def _write(

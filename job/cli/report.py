@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from job.cli.context import open_context
+from job.cli.context import LatestOfSpecOption, open_context
 
 if TYPE_CHECKING:
     from job.console import Console
@@ -21,7 +21,7 @@ def report(
     execution_id: Annotated[
         str | None, typer.Argument(metavar="[EXECUTION]", help="Which execution; the latest if left out.")
     ] = None,
-    spec: Annotated[str | None, typer.Option("--spec", metavar="NAME|FILE", help="The latest of this spec.")] = None,
+    spec: LatestOfSpecOption = None,
     metric: Annotated[str, typer.Option(metavar="METRIC", help="Compare by this metric.")] = "balanced_accuracy",
     locale: LocaleOption = "en_US",
     force: ForceOption = False,
