@@ -275,7 +275,7 @@ def _of_interest(ranked: Sequence[SummaryRow], own: Sequence[Difference]) -> Ite
     likely = [one.within for one in judged if one.within is not None]
     if likely:
         yield Sentence(
-            "Of {n} combinations that are not distinguishable from the best, {sure} are with a probability of 95% so "
-            "near that the difference is of no practical interest.",
+            "Of the combinations that are not distinguishable from the best, {n}, so many are so near with a "
+            "probability of 95% that the difference is of no practical interest: {sure}.",
             {"n": len(likely), "sure": sum(one >= SURE for one in likely)},
         )
