@@ -26,7 +26,17 @@ _ACTIVATIONS = 3  # of a layer: forward, backward, and a product on its way
 
 
 def working_bytes(model: ModelName, candidate: Candidate, rows: float, features: int) -> float:
-    """Estimate what a fit on so many rows and features holds at its peak beyond them, in bytes."""
+    """Estimate what a fit holds at its peak beyond its rows, in bytes of the host.
+
+    Parameters
+    ----------
+    candidate : Candidate
+        What it does not name is the library's default.
+    rows : float
+        Of the training part, after resampling.
+    features : int
+        Columns that the model sees.
+    """
     if model == "random_forest":
         return _forest(candidate, rows)
     if model == "lightgbm":
