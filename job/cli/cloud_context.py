@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from job.cli.context import open_console
+
 if TYPE_CHECKING:
     from job.cloud.platform import Platform
     from job.cloud.session import Aws
@@ -53,14 +55,14 @@ def open_cloud(platform: str | None, region: str | None) -> CloudContext:
     """Read the environment and find the platform."""
     from job.cloud.platform import find_platform
     from job.cloud.session import Aws
-    from job.console import Console
     from job.settings import Settings
 
     settings = Settings.from_environment()
+    console = open_console(settings)
     aws = Aws(region)
     name = settings.platform if platform is None else platform
     found = find_platform(aws.client("cloudformation"), name)
-    return CloudContext(aws, found, settings, Console(log_format=settings.log_format))
+    return CloudContext(aws, found, settings, console)
 
 
 def _open_store(url: str, settings: Settings, region: str | None) -> Store:

@@ -43,14 +43,23 @@ class Context:
     store: Store
 
 
+def open_console(settings: Settings) -> Console:
+    """Return what a command speaks through, and have what libraries warn of said there too."""
+    from job.console import Console
+    from job.warned import hear_warnings
+
+    console = Console(log_format=settings.log_format)
+    hear_warnings(lambda text: console.warning("library_warning", text))
+    return console
+
+
 def open_context() -> Context:
     """Read the environment and open the store."""
-    from job.console import Console
     from job.settings import Settings
     from job.store import Store
 
     settings = Settings.from_environment()
-    console = Console(log_format=settings.log_format)
+    console = open_console(settings)
     store = Store.open(
         settings.storage_url, settings.scratch_dir, settings.storage_retries, settings.storage_idle_seconds
     )

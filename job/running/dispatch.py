@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from job.console import Console
 from job.running.flight import Flight
-from job.running.news import Begun, Failed, FallBack, FitMade, Made, News, Task
+from job.running.news import Begun, Failed, FallBack, FitMade, Made, News, Task, Warned
 from job.running.outbox import Outbox
 from job.running.processes import Pool
 from job.running.track import Track
@@ -30,6 +30,7 @@ class Dispatch:
     console: Console
     sleep: Callable[[float], None]
     scratch_full: bool = False
+    warned: set[str] = field(default_factory=set)
 
     def everything(self, tasks: tuple[Task, ...]) -> None:
         """Run tasks until they are done and stored, or somebody asks to stop."""
@@ -91,6 +92,10 @@ class Dispatch:
             self._failed(news, left)
         elif isinstance(news, FallBack):
             self._fell_back(news.rows)
+        elif isinstance(news, Warned):
+            if news.text not in self.warned:  # each worker tells it
+                self.warned.add(news.text)
+                self.console.warning("library_warning", news.text)
         elif not self.scratch_full:
             self.scratch_full = True
             self.console.warning(

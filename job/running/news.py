@@ -98,5 +98,12 @@ class FallBack:
     rows: int
 
 
-News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull | FallBack"
+@dataclass(frozen=True)
+class Warned:
+    """A library warned of something while a work item ran."""
+
+    text: str
+
+
+News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull | FallBack | Warned"
 """What workers tell of units."""

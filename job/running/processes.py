@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -26,7 +27,7 @@ from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.shards import Shard
 from job.running.beside import reference_rows
 from job.running.machine import available_bytes
-from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task
+from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task, Warned
 from job.running.scratch import scratch_directory
 from job.running.serving import Work
 from job.running.workers import Outcome, WorkerPool
@@ -40,6 +41,7 @@ from job.training.search import Fit, Place
 from job.training.techniques import Sampler, Technique, chain, sampler_of
 from job.training.together import run_units
 from job.training.unit import Unit, UnitResult
+from job.warned import hear_warnings
 
 
 class Pool(Protocol):
@@ -97,6 +99,8 @@ class _Setup:
 
     def __call__(self) -> Work:
         data: dict[str, tuple[Array, Array]] = {}
+        warned: SimpleQueue[str] = SimpleQueue()
+        hear_warnings(warned.put)
 
         def make(task: Task, note: Callable[[Any], None], threads: Callable[[], int]) -> None:
             dataset, model = task.units[0].dataset, task.units[0].model
@@ -112,6 +116,8 @@ class _Setup:
                 self.device,
             )
             _Item(self, task, *data[dataset], self.layouts[dataset], cache, note, threads).run()
+            while not warned.empty():  # told here, for any thread may warn, and a pipe takes one at a time
+                note(Warned(warned.get()))
 
         return make
 

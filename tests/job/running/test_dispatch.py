@@ -11,17 +11,17 @@ import pytest
 
 from job.console import Console
 from job.running.dispatch import Dispatch
-from job.running.news import Failed, FallBack, Made, Task
+from job.running.news import Failed, FallBack, Made, News, Task, Warned
 from job.running.workers import Note, Outcome
 from job.training.search import Fit
 from job.training.unit import Unit, UnitResult
 
 
-def said(*rows: int) -> list[dict[str, Any]]:
-    """Return the records of a run whose workers fall back for folds of so many rows."""
+def said(*news: News) -> list[dict[str, Any]]:
+    """Return the records of a run whose workers tell so much."""
     stream = io.StringIO()
     idle: Any = SimpleNamespace(pump=lambda: None, ended=lambda: None, show=lambda **_: None)
-    pool: Any = SimpleNamespace(run=lambda *_, **__: [Note(None, FallBack(count)) for count in rows])
+    pool: Any = SimpleNamespace(run=lambda *_, **__: [Note(None, one) for one in news])
     console = Console(stream, "json")
     Dispatch(pool, idle, idle, cast("Any", lambda: False), cast("Any", []), console, lambda _: None).everything(())
     return [json.loads(line) for line in stream.getvalue().splitlines()]
@@ -95,9 +95,18 @@ def test_a_unit_for_which_the_gpu_is_too_small_fails_by_name_and_the_others_fini
 def test_a_fold_whose_neighbours_scikit_learn_seeks_is_told_of_and_loudly_where_that_takes_long(
     rows: int, level: str
 ) -> None:
-    (record,) = said(rows)
+    (record,) = said(FallBack(rows))
     assert (record["event"], record["level"], record["rows"]) == ("all_pairs", level, rows)
 
 
 def test_each_such_fold_is_told_of() -> None:
-    assert [record["rows"] for record in said(5000, 6000)] == [5000, 6000]
+    assert [record["rows"] for record in said(FallBack(5000), FallBack(6000))] == [5000, 6000]
+
+
+def test_what_a_library_warns_of_in_every_worker_is_said_once() -> None:
+    (record,) = said(Warned("UserWarning: overflow"), Warned("UserWarning: overflow"))
+    assert (record["level"], record["event"], record["message"]) == (
+        "warning",
+        "library_warning",
+        "UserWarning: overflow",
+    )

@@ -33,6 +33,16 @@ from job.training.search import Fit
 from job.training.unit import UnitResult
 from tests.specs import DIVERGING, TINY
 
+BATCH_BEYOND_ROWS = """
+datasets = ["taiwan_credit"]
+techniques = ["baseline", "random_under_sampling"]
+seeds = [1]
+folds = 2
+[models.mlp.grid]
+batch_size = [450]
+max_iter = [2]
+"""
+
 
 def run(store: Store, spec: Spec, scratch: Path, **options: object) -> RunReport:
     """Run a spec; `options` are those of Options, and those of run_experiment."""
@@ -312,6 +322,18 @@ def test_a_unit_that_raises_is_recorded_and_tried_again(store: Store, tmp_path: 
     again = run(store, spec, tmp_path)
     assert again.execution.id == report.execution.id
     assert (again.finished, len(again.failures)) == (0, 6)
+
+
+def test_what_a_library_warns_of_in_a_worker_is_a_record_and_no_line_beside_the_records(
+    store: Store, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    spec = parse_spec(BATCH_BEYOND_ROWS, "batch", "batch.toml")
+    report = run(store, spec, tmp_path, console=Console(sys.stderr, "json"))
+    assert report.finished == 2
+    records = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (warned,) = (record for record in records if record["event"] == "library_warning")
+    assert warned["level"] == "warning"
+    assert "`batch_size`" in warned["message"]
 
 
 def test_a_failure_is_forgotten_when_the_unit_succeeds(store: Store, tiny: Spec, tmp_path: Path) -> None:
