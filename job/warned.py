@@ -6,7 +6,7 @@ import threading
 import warnings
 from collections.abc import Callable
 from pathlib import PurePath
-from typing import Final
+from typing import Final, TextIO
 
 MOST: Final = 20
 """How many different warnings of one process are told; a library that warns of every row tells nothing new."""
@@ -24,7 +24,14 @@ def hear_warnings(say: Callable[[str], None]) -> None:
     lock = threading.Lock()
     told: set[str] = set()
 
-    def show(message: Warning | str, category: type[Warning], filename: str, lineno: int, *_: object) -> None:
+    def show(  # the signature is that of `warnings.showwarning`
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,  # noqa: ARG001
+        line: str | None = None,  # noqa: ARG001
+    ) -> None:
         if issubclass(category, _NOT_SHOWN) or str(message).startswith(_FALSE):
             return
         text = f"{category.__name__}: {str(message)[:LONGEST]} ({PurePath(filename).name}, line {lineno})"
