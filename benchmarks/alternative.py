@@ -90,7 +90,7 @@ def ours(place: Path, name: str, interruptions: int, lasts_s: float) -> dict[str
             except subprocess.TimeoutExpired:
                 process.send_signal(signal.SIGTERM if number % 2 == 0 else signal.SIGKILL)
                 ended.append(process.wait())
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True) as run:
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as run:
         busy = _busy(run)
     if run.returncode:
         raise RuntimeError(f"the run ended with {run.returncode}")
@@ -112,14 +112,14 @@ def _busy(run: subprocess.Popen[bytes]) -> float:
     return sum(worked) / (2 * max(len(worked), 1))
 
 
-def _ready(session: int) -> int:
-    """Return how many threads of a session's other processes are running, ready to run or waiting for the disk."""
+def _ready(parent: int) -> int:
+    """Return how many threads of a process's children are running, ready to run or waiting for the disk."""
     found = 0
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError, ValueError, IndexError):
             after = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            worker = int(after[3]) == session and int(entry.name) != session
-            found += sum(_state(task) in "RD" for task in (entry / "task").iterdir()) if worker else 0
+            if int(after[1]) == parent:
+                found += sum(_state(task) in "RD" for task in (entry / "task").iterdir())
     return found
 
 

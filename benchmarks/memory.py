@@ -1,16 +1,18 @@
 """What a worker holds privately while it runs a unit: the figures of job/planning/memory.py.
 
-    python -m benchmarks.memory
+    python -m benchmarks.memory --rows 100000 300000 1000000
     python -m benchmarks.memory --model xgboost --technique smote --rows 100000
     python -m benchmarks.memory --model random_forest --threads 4 --grid '{"n_estimators": [200]}'
     python -m benchmarks.memory --model xgboost --grid '{"max_depth": [12]}'
 
-prints for each unit: the libraries' MiB, what comes on top of it at the peak, and what the runner reckons with.
+prints for each unit: its rows, the libraries' MiB, what comes on top of it at the peak, what the runner reckons with,
+and the share of that which is really taken.
 """
 
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import subprocess
 import sys
@@ -27,10 +29,12 @@ from job.planning.working_memory import working_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
+from job.training.techniques import TECHNIQUES
 from job.training.together import run_unit
 from job.training.unit import Protocol, Unit
 
 FEATURES = 40
+APART = ("baseline", "random_under_sampling", "smote", "smote_tomek")  # the others have the rows of the first
 # Few rounds: their number takes time and no memory. Trees of a forest take memory as far as they are held at once.
 GRIDS: dict[str, dict[str, list[Any]]] = {
     "logistic_regression": {"alpha": [1e-4], "max_iter": [3]},
@@ -87,27 +91,30 @@ def _data(place: Path, rows: int) -> tuple[Any, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", choices=MODELS)
-    parser.add_argument("--technique", default="smote")
-    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--technique", choices=TECHNIQUES)
+    parser.add_argument("--rows", type=int, nargs="+", default=[200_000])
     parser.add_argument("--grid", type=json.loads, default={}, help="values beside the benchmark's own, as JSON")
     parser.add_argument("--threads", type=int, default=1, help="that a fit may have")
     chosen = parser.parse_args()
-    if chosen.model is None:
-        for model in MODELS:
-            for technique in ("baseline", "random_under_sampling", "smote"):
-                one = ["--model", model, "--technique", technique, "--rows", str(chosen.rows)]
-                command = [sys.executable, "-m", "benchmarks.memory", *one]
-                subprocess.run(command, check=True, env=_environment())
+    models, techniques = [chosen.model] if chosen.model else MODELS, [chosen.technique] if chosen.technique else APART
+    asked = list(itertools.product(chosen.rows, models, techniques))
+    if len(asked) > 1:  # a process for each, so that none has what another left
+        more = ("--grid", json.dumps(chosen.grid), "--threads", str(chosen.threads))
+        for rows, model, technique in asked:
+            one = ("--model", model, "--technique", technique, "--rows", str(rows))
+            subprocess.run([sys.executable, "-m", "benchmarks.memory", *one, *more], check=True, env=_environment())
         return
-    more = {name: [tuple(one) if isinstance(one, list) else one for one in chosen.grid[name]] for name in chosen.grid}
-    grid = GRIDS[chosen.model] | more
-    before, added = measure(chosen.model, chosen.technique, chosen.rows, grid, chosen.threads)
-    rows = chosen.rows * (1 - Protocol().test_share) * (2 if chosen.technique.startswith("smote") else 1)
-    reckoned = WORKER + PEAK * 4 * chosen.rows * FEATURES
-    reckoned += working_bytes(chosen.model, {name: values[0] for name, values in grid.items()}, rows, FEATURES)
-    if chosen.model == "random_forest":
-        reckoned += THREAD * rows * (chosen.threads - 1)
-    print(chosen.model, chosen.technique, before // MIB, added // MIB, int(reckoned) // MIB)
+    ((rows, model, technique),) = asked
+    given = {name: [tuple(one) if isinstance(one, list) else one for one in chosen.grid[name]] for name in chosen.grid}
+    grid = GRIDS[model] | given
+    before, added = measure(model, technique, rows, grid, chosen.threads)
+    trained = rows * (1 - Protocol().test_share) * (2 if technique.startswith("smote") else 1)
+    reckoned = WORKER + PEAK * 4 * rows * FEATURES
+    reckoned += working_bytes(model, {name: values[0] for name, values in grid.items()}, trained, FEATURES)
+    if model == "random_forest":
+        reckoned += THREAD * trained * (chosen.threads - 1)
+    share = f"{(before + added) / reckoned:.2f}"
+    print(model, technique, rows, before // MIB, added // MIB, int(reckoned) // MIB, share, flush=True)
 
 
 def _environment() -> dict[str, str]:

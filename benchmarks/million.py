@@ -27,22 +27,24 @@ import subprocess
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from benchmarks.costs import KEPT
+from job.planning.cores import threads_of
 from job.planning.costs import fit_cost, fold_rows, item_costs, resampling_cost
 from job.planning.items import items_of
 from job.planning.searches import Searches
 from job.planning.spec import read_spec
 from job.training.candidates import Candidate, ModelName, families, without_weight
-from job.training.kernels import numeric_environment
-from job.training.techniques import Sampler
+from job.training.kernels import MOST_THREADS, numeric_environment
+from job.training.techniques import Sampler, sampler_of
 
 DATASET, ROWS, SEED = "lending_club", 1_400_000, 1
 ME = (sys.executable, "-m", "benchmarks.million")
+ALONE = 0.05  # of a forest's seconds, what its trees are asked for, and binned sums: one thread's work
 SAMPLERS: tuple[Sampler, ...] = ("none", "random_under_sampling", "smote", "smote_tomek")
 
 
@@ -175,7 +177,44 @@ def report(place: Path, shape: Shape, drawn: Sequence[int]) -> None:
             by_kind[fits[i].model, fits[i].sampler].append(done[fits[i].name]["cpu_s"] / fits[i].expected)
     for (model, sampler), each in sorted(by_kind.items()):
         print(f"  {model:21}{sampler:22}{len(each):3} fits, measured / expected {sum(each) / len(each):.2f}")
+    kinds = {kind: sum(each) / len(each) for kind, each in by_kind.items()}
+    share, hours = busy_share(items_as_measured(shape, kinds, mean), 4)
+    print(f"4 workers, by simulation: {hours:.1f} h, their cores busy for {share:.0%} of it")
     print(f"peak memory of a process that holds data and fold: {max(one['peak_mib'] for one in done.values())} MiB")
+
+
+def items_as_measured(shape: Shape, ratios: Mapping[tuple[str, str], float], mean: float) -> list[tuple[float, int]]:
+    """Return for each work item of a seed its CPU seconds, as its kind of fits was measured, and its most threads."""
+    spec = replace(read_spec("default"), datasets=(DATASET,), seeds=(SEED,), splits={})
+    items = list(items_of(list(spec.units())))
+    found = []
+    for item, cost in item_costs(Searches(spec), items, {DATASET: shape}).items():
+        seconds = sum(
+            unit.cpu_seconds * ratios.get((item[0].model, sampler_of(technique)), mean)
+            for technique, unit in cost.units.items()
+        )
+        found.append((seconds, MOST_THREADS[item[0].model]))
+    return sorted(found, reverse=True)
+
+
+def busy_share(items: Sequence[tuple[float, int]], workers: int) -> tuple[float, float]:
+    """Return the share of so many cores' time that work items fill, and their hours, as the runner deals out both.
+
+    An item's threads share its trees; asking them is left to one, for about :data:`ALONE` of the time.
+    """
+    waiting, running, now, worked = list(items), [], 0.0, 0.0
+    while waiting or running:
+        while waiting and len(running) < workers:
+            running.append(list(waiting.pop(0)))
+        threads = threads_of(workers, [int(most) for _, most in running])
+        speeds = [1 / (ALONE + (1 - ALONE) / count) for count in threads]
+        step = min(left / speed for (left, _), speed in zip(running, speeds, strict=True))
+        for one, speed in zip(running, speeds, strict=True):
+            one[0] -= step * speed
+            worked += step * speed
+        now += step
+        running = [one for one in running if one[0] > 1e-6]
+    return worked / (workers * now), now / 3600
 
 
 def prepared(place: Path) -> Shape:
