@@ -19,7 +19,7 @@ from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processed import ProcessedData, load_processed
 from job.data.processing import process
-from job.planning.costs import fit_cost
+from job.planning.fit_costs import binning_cost, fit_cost
 from job.store import Store
 from job.training.candidates import ModelName
 from job.training.fitting import Trainer
@@ -65,7 +65,8 @@ def measured(data: ProcessedData) -> Iterator[tuple[ModelName, Sampler, dict[str
             list(Trainer(model, prepared, sampler=sampler, seed=1).fit((candidate,)))
             spent = time.process_time() - start
             rows, features = prepared.X_train.shape
-            yield model, sampler, candidate, spent, fit_cost(model, candidate, sampler, rows, features)
+            expected = fit_cost(model, candidate, sampler, rows, features)
+            yield model, sampler, candidate, spent, expected + binning_cost(model, [candidate], rows, features)
 
 
 def main() -> None:

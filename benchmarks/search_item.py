@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import peak_mib
-from job.planning.costs import relative_cost
+from job.planning.fit_costs import fit_cost
 from job.planning.spec import Spec
 from job.training import models
 from job.training.candidates import CEILINGS, NESTED, Candidate, families, key_of, without_weight
@@ -77,10 +77,13 @@ class Observer:
             return set(every)
         # Every so many-th of the candidates, ordered by what they are expected to cost, from a random one on: as many
         # cheap ones and dear ones as there are.
-        every.sort(key=lambda one: relative_cost(self.model, self.points[one[0]][one[1]], self.sampler))
+        every.sort(key=lambda one: self._expected(self.points[one[0]][one[1]]))
         count = min(len(every), max(LEAST, round(share * len(every))))
         start = self.rng.random()
         return {every[int((start + i) * len(every) / count)] for i in range(count)}
+
+    def _expected(self, point: Candidate) -> float:
+        return fit_cost(self.model, point, self.sampler, len(self.splits.folds[0].train), self.X.shape[1])
 
     def _distinct(self) -> dict[Any, Candidate]:
         found = [without_weight(self.model, point) for points in self.points.values() for point in points]
@@ -105,7 +108,7 @@ class Observer:
         self._fit_bare(f, point)
         if (unit, c) in self.sample[f]:
             spent = self._fit_naive(self.splits.folds[f], unit, self.points[unit][c])
-            self.naive[f].append((relative_cost(self.model, self.points[unit][c], self.sampler), spent))
+            self.naive[f].append((self._expected(self.points[unit][c]), spent))
         self.mark = clock()
 
     def _prepare_bare(self, f: int, fold: Fold) -> PreparedFold:

@@ -9,6 +9,7 @@ from typing import Any
 
 from job.executions.attempts import Attempt, running_attempts
 from job.planning.costs import item_costs
+from job.planning.fit_costs import TYPICAL_RATE
 from job.planning.items import items_of
 from job.planning.searches import Searches
 from job.planning.spec import Spec
@@ -20,6 +21,7 @@ from job.training.unit import Unit
 class _Shape:
     rows: int
     features: int
+    default_rate: float = TYPICAL_RATE  # which no binding tells, and which hardly changes a share
 
 
 def execution_outlook(

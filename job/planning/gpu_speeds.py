@@ -64,6 +64,4 @@ CARDS: Final = MappingProxyType({
     "g5": Card("A10G", 600 / 3350),
     "g6": Card("L4", 300 / 3350),
 })  # fmt: skip
-BINNING_S: Final = 0.15
-"""CPU seconds for a million numbers, once for each fold: bins are made on the host, by one thread, for both devices."""
 SOURCE: Final = "GPU speeds reckoned from an H100's"

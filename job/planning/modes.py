@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from job.machines import MACHINES, PRICES_AS_OF, PRICES_OF, Machine
-from job.planning.costs import fit_cost, fold_rows
+from job.planning.costs import fold_rows
 from job.planning.crew import crew_of
-from job.planning.gpu_speeds import BINNING_S, CARDS, PACES, SOURCE, Card
+from job.planning.fit_costs import fit_cost
+from job.planning.gpu_speeds import CARDS, PACES, SOURCE, Card
 from job.planning.items import Item
 from job.planning.memory import MIB, run_bytes
 from job.planning.plan import Plan
@@ -192,7 +193,7 @@ def gpu_seconds(planned: Plan, item: Item, card: Card) -> float:
         rounds = [_rounds(family.fitted.get("n_estimators")) for family in search.families]
         there = [pace.seconds(count, s, card) for count, s in zip(rounds, each, strict=True)]
         times = folds + 1 / len(each)  # the winner once more
-        found += times * (sum(there) - sum(each)) + (folds + 1) * BINNING_S * rows * info.features / 1e6
+        found += times * (sum(there) - sum(each))
     return max(found, 0.0)
 
 

@@ -69,7 +69,7 @@ def info(rows: int, features: int) -> ProcessedInfo:
     from dataclasses import fields
 
     values = dict.fromkeys((field.name for field in fields(ProcessedInfo)), None)
-    known = {"rows": rows, "features": features, "declared": Declared()}
+    known = {"rows": rows, "features": features, "default_rate": 0.2, "declared": Declared()}
     return ProcessedInfo(**{**values, **known})  # type: ignore[arg-type]
 
 

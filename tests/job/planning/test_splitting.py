@@ -101,7 +101,7 @@ def test_by_time_the_numbers_of_units_are_those_of_the_origins() -> None:
 
 
 class Shape:
-    rows, features = 100_000, 40
+    rows, features, default_rate = 100_000, 40, 0.2
 
 
 def test_later_origins_learn_from_more_and_cost_more_and_shards_know_it() -> None:
