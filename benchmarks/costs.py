@@ -12,7 +12,7 @@ import argparse
 import statistics
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from job.console import Console
@@ -21,7 +21,7 @@ from job.data.processed import ProcessedData, load_processed
 from job.data.processing import process
 from job.planning.fit_costs import binning_cost, fit_cost
 from job.store import Store
-from job.training.candidates import ModelName
+from job.training.candidates import MODELS, ModelName
 from job.training.fitting import Trainer
 from job.training.models import load_libraries
 from job.training.preparation import prepare
@@ -42,6 +42,7 @@ CANDIDATES: tuple[tuple[ModelName, dict[str, Any]], ...] = (
     ("lightgbm", {"n_estimators": 50, "num_leaves": 63}),
     ("xgboost", {"n_estimators": 50, "max_depth": 3, **DRAWN}),
     ("xgboost", {"n_estimators": 50, "max_depth": 6, **DRAWN}),
+    ("xgboost", {"n_estimators": 50, "max_depth": 10, **DRAWN}),
     ("mlp", {"hidden_layer_sizes": (50,), "alpha": 1e-4, "early_stopping": True}),
 )
 
@@ -54,12 +55,14 @@ def sample(rows: int) -> ProcessedData:
         return load_processed(store, "lending_club")
 
 
-def measured(data: ProcessedData) -> Iterator[tuple[ModelName, Sampler, dict[str, Any], float, float]]:
+def measured(
+    data: ProcessedData, chosen: Sequence[ModelName]
+) -> Iterator[tuple[ModelName, Sampler, dict[str, Any], float, float]]:
     """Yield model, sampler, candidate, CPU seconds and what is expected of one fold's fits."""
     fold = split(data.target, seed=1, folds=5, test_share=0.3).folds[0]
     for sampler in SAMPLERS:
         prepared = prepare(data.X, data.target, fold, sampler=sampler, seed=1)
-        for model, candidate in CANDIDATES:
+        for model, candidate in ((model, one) for model, one in CANDIDATES if model in chosen):
             load_libraries(model)
             start = time.process_time()
             list(Trainer(model, prepared, sampler=sampler, seed=1).fit((candidate,)))
@@ -73,13 +76,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, nargs="*", default=[30_000, 100_000])
     parser.add_argument("--data", metavar="PATH", help="storage with processed data of taiwan_credit")
+    parser.add_argument("--model", choices=MODELS, nargs="*", default=MODELS)
     asked = parser.parse_args()
     sets = [(f"lending_club sample, {rows:,} rows", sample(rows)) for rows in asked.rows]
     if asked.data:
         sets.append(("taiwan_credit", load_processed(Store.open(asked.data), "taiwan_credit")))
     ratios: dict[str, list[float]] = {}
     for name, data in sets:
-        for model, sampler, candidate, spent, expected in measured(data):
+        for model, sampler, candidate, spent, expected in measured(data, asked.model):
             ratios.setdefault(model, []).append(spent / expected)
             print(f"{name:36}{sampler:7}{model:21}{spent:8.2f} s, expected {expected:8.2f} s, "
                   f"ratio {spent / expected:5.2f}  {candidate}", flush=True)  # fmt: skip

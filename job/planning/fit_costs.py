@@ -30,7 +30,7 @@ _DEEPEST = 16
 # Boosting: for each round what passes over the rows, and the bins of each leaf or node that are summed and searched.
 _LIGHTGBM_S, _LIGHTGBM_LEAF_S = 0.0017, 3.3e-5
 _XGBOOST_S, _XGBOOST_DEPTH, _XGBOOST_NODE_S = 0.0031, 0.17, 1.1e-5
-_NODES_PER_ROW = 0.1
+_NODES_PER_ROW = 0.05
 _BINNING_S: dict[ModelName, float] = {"lightgbm": 0.28, "xgboost": 0.31}
 # A network: until it stops early, or else goes on.
 _NETWORK_S, _NETWORK_OVERHEAD_S, _EPOCHS_SMOTE, _EPOCHS_WHOLE = 5.3, 0.035, 1.9, 5.2

@@ -25,6 +25,8 @@ MEASURED: list[tuple[ModelName, Candidate, Sampler, int, float]] = [
     ("lightgbm", {"n_estimators": 300, **WIDE}, "smote", 1_243_460, 54.9),
     ("xgboost", {"n_estimators": 50, "max_depth": 3, **DRAWN}, "none", 16_800, 0.20),
     ("xgboost", {"n_estimators": 50, "max_depth": 6, **DRAWN}, "smote", 884_800, 8.60),
+    ("xgboost", {"n_estimators": 50, "max_depth": 10, **DRAWN}, "none", 56_000, 1.21),
+    ("xgboost", {"n_estimators": 50, "max_depth": 10, **DRAWN}, "smote", 884_800, 11.9),
     ("xgboost", {"n_estimators": 300, "max_depth": 3, **DRAWN}, "none", 787_096, 19.0),
     ("mlp", {"hidden_layer_sizes": (50,), "alpha": 0.01, "early_stopping": True}, "none", 787_096, 27.3),
     ("mlp", {"hidden_layer_sizes": (100,), "alpha": 0.01, "early_stopping": True}, "smote", 1_243_460, 155.0),
