@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from job.planning.memory import MIB, PEAK, THREAD, WORKER
+from job.planning.memory import MIB, THREAD, private_bytes
 from job.planning.working_memory import working_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
@@ -45,7 +45,7 @@ GRIDS: dict[str, dict[str, list[Any]]] = {
 }
 
 
-def private_bytes() -> int:
+def anonymous_bytes() -> int:
     """Return the anonymous memory of this process: what no other process shares and no file backs."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon"):
@@ -60,13 +60,13 @@ def measure(model: Any, technique: Any, rows: int, grid: dict[str, list[Any]], t
         X, target = _data(Path(place), rows)
         unit, protocol = Unit("data", model, technique, 1), Protocol(folds=2)
         run_unit(unit, grid, protocol, np.asarray(X[:2000]), target[:2000])  # loads the libraries
-        before = peak = private_bytes()
+        before = peak = anonymous_bytes()
         ended = threading.Event()
 
         def watch() -> None:
             nonlocal peak
             while not ended.is_set():
-                peak = max(peak, private_bytes())
+                peak = max(peak, anonymous_bytes())
                 time.sleep(0.003)
 
         watcher = threading.Thread(target=watch)
@@ -109,12 +109,12 @@ def main() -> None:
     grid = GRIDS[model] | given
     before, added = measure(model, technique, rows, grid, chosen.threads)
     trained = rows * (1 - Protocol().test_share) * (2 if technique.startswith("smote") else 1)
-    reckoned = WORKER + PEAK * 4 * rows * FEATURES
-    reckoned += working_bytes(model, {name: values[0] for name, values in grid.items()}, trained, FEATURES)
+    held = working_bytes(model, {name: values[0] for name, values in grid.items()}, trained, FEATURES)
     if model == "random_forest":
-        reckoned += THREAD * trained * (chosen.threads - 1)
+        held += THREAD * trained * (chosen.threads - 1)
+    reckoned = private_bytes(4 * rows * FEATURES, held)
     share = f"{(before + added) / reckoned:.2f}"
-    print(model, technique, rows, before // MIB, added // MIB, int(reckoned) // MIB, share, flush=True)
+    print(model, technique, rows, before // MIB, added // MIB, reckoned // MIB, share, flush=True)
 
 
 def _environment() -> dict[str, str]:

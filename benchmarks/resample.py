@@ -72,7 +72,7 @@ def side(name: str, place: Path) -> None:
 
     import numpy as np
 
-    from benchmarks.memory import private_bytes
+    from benchmarks.memory import anonymous_bytes
 
     technique, whose = name.split(":")
     suffix = "_smote" if technique == "tomek" else ""
@@ -81,13 +81,13 @@ def side(name: str, place: Path) -> None:
     run = {"ours": _ours, "theirs": _theirs, "asked": _asked}[whose]
     run(technique, X[:6000].copy(), y[:6000].copy())  # loads the libraries
     answer: dict[str, Any] = {}
-    before = peak = private_bytes()
+    before = peak = anonymous_bytes()
     ended = threading.Event()
 
     def watch() -> None:
         nonlocal peak
         while not ended.wait(0.005):
-            peak = max(peak, private_bytes())
+            peak = max(peak, anonymous_bytes())
 
     watcher = threading.Thread(target=watch)
     watcher.start()

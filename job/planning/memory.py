@@ -1,9 +1,10 @@
 """How much memory a run needs, and how many workers fit into what there is.
 
 Measured on Linux with `python -m benchmarks.memory`: what a worker holds privately beyond its libraries is at most
-:data:`PEAK` times the bytes of the processed features, while it imputes and scales the training rows; resampling and
-every model need less, but for what :mod:`job.planning.working_memory` reckons, and for the rows that each further
-thread which grows a forest's trees weighs and sorts for itself.
+:data:`PEAK` times the bytes of the processed features, while it imputes, scales and resamples the training rows. By the
+time it fits, rows are mapped from files, and it holds :data:`HELD` times those bytes at most, with what
+:mod:`job.planning.working_memory` reckons, and the rows that each further thread which grows a forest's trees weighs
+and sorts for itself.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from job.training.unit import Unit
 MIB = 1 << 20
 LOOK_AHEAD = 500
 PARENT = 250 * MIB  # the process that hands out the work, and the libraries' files that all processes share
-WORKER = 160 * MIB  # the libraries' private memory
+WORKER = 155 * MIB  # the libraries' private memory
 CUDA = 700 * MIB  # what CUDA, cuBLAS and OpenCL take on the host, in a worker that uses the GPU; generous, not measured
-PEAK = 3.6
+PEAK, HELD = 3.6, 2.0
 THREAD = 70  # a row, for each thread after the first that grows trees
 
 
@@ -34,7 +35,12 @@ def worker_bytes(searches: Searches, unit: Unit, info: ProcessedInfo) -> int:
     rows = _training_rows(searches, unit, info)
     model = max(working_bytes(unit.model, candidate, rows, features) for candidate in searches.points(unit))
     added = 2 * len(info.declared.steps.indicators)  # columns, which are added to a copy
-    return int(WORKER + PEAK * 4 * info.rows * (info.features + added) + model)
+    return private_bytes(4.0 * info.rows * (info.features + added), model)
+
+
+def private_bytes(features: float, model: float) -> int:
+    """Return what a worker holds privately, from the bytes of the processed features and those that a fit holds."""
+    return int(WORKER + max(PEAK * features, HELD * features + model))
 
 
 def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:

@@ -83,7 +83,7 @@ def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:
     deep, shallow = (worker_bytes(searches(d), unit, data) for d in (30, 5))
     assert deep > shallow > WORKER + 3 * 4 * 40_000_000
     other = Unit("taiwan_credit", "logistic_regression", "smote", 1)
-    assert worker_bytes(searches(5), other, data) < shallow
+    assert worker_bytes(searches(5), other, data) == shallow, "preparing the rows takes more than few nodes"
 
 
 def test_how_many_trees_a_forest_has_takes_no_memory() -> None:
