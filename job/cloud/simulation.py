@@ -16,8 +16,9 @@ from dataclasses import dataclass
 from job.planning.deadline import START_S, makespan
 from job.planning.loss import CHECKPOINT_S, lost_s
 
-# How far what a model takes has been from what is expected, in fits (`python -m benchmarks.costs`, `benchmarks.million`)
-# and in whole searches of the real data: the 10th and the 90th percentile. Networks stop when they stop.
+# How far what a model takes has been from what is expected, in single fits (`python -m benchmarks.costs`, and
+# `benchmarks.million`) and in whole searches of real data: the 10th and the 90th percentile. Networks stop when they
+# stop.
 MISSES: Mapping[str, tuple[float, float]] = {
     "random_forest": (0.8, 1.2),
     "lightgbm": (0.85, 1.15),
