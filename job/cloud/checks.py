@@ -127,7 +127,7 @@ def workload_troubles(work: Workload, shards: int) -> list[Trouble]:
     if fit.slices is None:
         return [
             Trouble(
-                f"the longest single fit of {work.dataset} takes longer than an attempt may ({limits.hours:g} h)",
+                f"a fold of {work.dataset} and the longest fit on it take more than an attempt's {limits.hours:g} h",
                 "Raise maxJobHours and make apply, or leave out what takes longest (--spec).",
             )
         ]

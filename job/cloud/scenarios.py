@@ -92,10 +92,12 @@ class Work:
         """Return the pieces of each job, where each dataset is divided among so many."""
         found = []
         for costs in self.costs.values():
-            fits = {item: _longest_fit(cost) for item, cost in costs.items()}
             parts = parts_of(costs, self.searches, shards)
             found += [
-                [Piece(part.item[0].model, seconds, min(seconds, fits[part.item])) for part, seconds in dealt.items()]
+                [
+                    Piece(part.item[0].model, seconds, min(seconds, costs[part.item].unbroken_s))
+                    for part, seconds in dealt.items()
+                ]
                 for dealt in deal_all(parts, shards)
             ]
         return found
@@ -108,10 +110,6 @@ class Work:
             while most and run_bytes(self.searches, units, {name: info}, most) > memory_mib * MIB:
                 most -= 1
         return most
-
-
-def _longest_fit(cost: ItemCost) -> float:
-    return max((max((*part.fits, part.refit)) for part in cost.units.values()), default=0.0)
 
 
 @dataclass(frozen=True)

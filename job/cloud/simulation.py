@@ -40,7 +40,7 @@ class Piece:
     seconds : float
         Expected, on one vCPU of a machine with the speed 1.
     fit_s : float
-        Of its longest single fit.
+        Of its longest single fit, with the fold that it is made on.
     """
 
     model: str

@@ -15,7 +15,7 @@ from job.planning.fit_costs import binning_cost, fit_cost, resampling_cost, samp
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.planning.shares import fold_share, training_share
-from job.training.techniques import Sampler, Technique, sampler_of
+from job.training.techniques import Sampler, Technique, chain, sampler_of
 from job.training.unit import Unit
 
 
@@ -54,10 +54,14 @@ class ItemCost:
     units : dict of technique to UnitCost
         An item has one unit of each technique.
     cpu_seconds : float
+    unbroken_s : float
+        The most that has to be done in one go, since nothing of it outlives an attempt: a fold is made, and the dearest
+        fit on it, of all training rows where that is the winner's.
     """
 
     units: Mapping[Technique, UnitCost]
     cpu_seconds: float
+    unbroken_s: float = 0.0
 
     @property
     def refit_seconds(self) -> float:
@@ -72,7 +76,7 @@ class ItemCost:
     def of_share(self, share: float) -> ItemCost:
         """Return what a share of the search is expected to cost, without the refit."""
         units = {name: UnitCost(unit.fits, 0.0, unit.folds, share) for name, unit in self.units.items()}
-        return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
+        return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()), self.unbroken_s)
 
 
 class Shape(Protocol):
@@ -104,7 +108,8 @@ def item_cost(
     units: dict[Technique, UnitCost] = {}
     for search in searches.of(item):
         units |= _search_cost(searches, search, item[0], info, sharers)
-    return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()))
+    unbroken = max(_unbroken(searches, search, item[0], info) for search in searches.of(item))
+    return ItemCost(units, sum(unit.cpu_seconds for unit in units.values()), unbroken)
 
 
 def item_costs(searches: Searches, items: Iterable[Item], infos: Mapping[str, Shape]) -> dict[Item, ItemCost]:
@@ -152,8 +157,13 @@ def _search_cost(
     folds = spec.protocol.folds
     rows = fold_rows(searches, sampler, unit, info)
     each = [fit_cost(search.model, one.fitted, sampler, rows, info.features) for one in search.families]
-    # Of one fold: resampling, which those who search it too share, and bins.
-    made_before = resampling_cost(sampler, rows, info.features) / sharers.get(sampler, 1)
+    # Of one fold: resampling, which those who search it too share, and bins. What it is made from is charged to them
+    # where nobody searches that.
+    made_before = sum(
+        resampling_cost(part, fold_rows(searches, part, unit, info), info.features) / sharers.get(sampler, 1)
+        for part in chain(sampler)
+        if part == sampler or part not in sharers
+    )
     made_before += binning_cost(search.model, (one.fitted for one in search.families), rows, info.features)
     members = sum(len(family.members) for family in search.families)
     fits = {technique: [0.0] * len(points) for technique, points in search.points.items()}
@@ -162,3 +172,17 @@ def _search_cost(
             fits[technique][candidate] = cost / len(family.members) + made_before / members
     refit = sum(each) / len(each) + made_before / len(fits)
     return {technique: UnitCost(tuple(costs), refit, folds) for technique, costs in fits.items()}
+
+
+def _unbroken(searches: Searches, search: Search, unit: Unit, info: Shape) -> float:
+    """Return what the refit's fold and the dearest fit take: the winner may be any of them."""
+    rows = {
+        one: fold_rows(searches, one, unit, info) / fold_share(searches.spec, unit) for one in chain(search.sampler)
+    }
+    before = sum(resampling_cost(sampler, count, info.features) for sampler, count in rows.items())
+    dearest = max(
+        fit_cost(search.model, one.fitted, search.sampler, rows[search.sampler], info.features)
+        + binning_cost(search.model, [one.fitted], rows[search.sampler], info.features)
+        for one in search.families
+    )
+    return before + dearest

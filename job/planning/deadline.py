@@ -63,15 +63,15 @@ class Fit:
     shards: int | None
 
 
-def fit(shard_s: Callable[[int], float], longest_fit_s: float, *, workers: int, timeout_s: int) -> Fit:
+def fit(shard_s: Callable[[int], float], unbroken_s: float, *, workers: int, timeout_s: int) -> Fit:
     """Say in how many attempts or shards a job does its work.
 
     Parameters
     ----------
     shard_s : callable
         Tells in how many seconds the longest of so many shards is done by its workers; of 1, the whole work.
-    longest_fit_s : float
-        The longest single fit: it is made whole within one attempt or not at all.
+    unbroken_s : float
+        The most that is done in one go, within one attempt or not at all: a fold and the longest fit on it.
     workers : int
         Processes of each job; 0 if its memory is not enough for one.
     timeout_s : int
@@ -79,7 +79,7 @@ def fit(shard_s: Callable[[int], float], longest_fit_s: float, *, workers: int, 
     """
     useful_s = seconds_to_work(timeout_s) - START_S
     hours = shard_s(1) / 3600 if workers else 0.0
-    if not workers or longest_fit_s >= useful_s:
+    if not workers or unbroken_s >= useful_s:
         return Fit(workers, hours, None, None, None)
     slices = max(1, math.ceil(3600 * hours / useful_s))
     most = MOST_ATTEMPTS - SPARE_ATTEMPTS

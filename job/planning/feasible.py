@@ -77,7 +77,7 @@ class Feasible:
             return f"{job} cannot do it: it needs about {self.needed_mib:,.0f} MiB"
         takes = f"about {fit.hours:.1f} h with {fit.workers} workers"
         if fit.slices is None:
-            return f"{job} cannot do it: the longest single fit takes longer than an attempt may; {takes}"
+            return f"{job} cannot do it: a fold and the longest fit on it take longer than an attempt may; {takes}"
         if fit.shards == 1:
             attempts = "1 attempt" if fit.slices == 1 else f"{fit.slices} attempts"
             return f"{job} does it in {attempts} ({takes}); ask for {fit.attempts}, some to spare"
@@ -94,9 +94,7 @@ def feasible(planned: Plan, limits: Limits) -> Feasible:
         return run_bytes(planned.searches, planned.units, planned.infos, workers) / MIB
 
     workers = _most(limits.vcpus, lambda count: needed_mib(count) <= limits.memory_mib)
-    costs = planned.costs.values()
-    # A fit comes with its refit, which is the longest: on all training rows.
-    longest = max((max((*part.fits, part.refit)) for cost in costs for part in cost.units.values()), default=0.0)
+    longest = max((cost.unbroken_s for cost in planned.costs.values()), default=0.0)
 
     def shard_s(count: int) -> float:
         return divide(planned.costs, planned.searches, count, workers).longest_s

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from job.console import Console
 from job.data.datasets.samples import write_sample
 from job.data.processing import process
 from job.errors import UsageError
+from job.planning.costs import item_costs
 from job.planning.feasible import Limits, feasible
+from job.planning.items import items_of
 from job.planning.plan import Plan, plan
 from job.planning.spec import parse_spec
 from job.store import Store
+from job.training.comparing import TREE
 from tests.specs import TINY
 
 
@@ -37,6 +42,27 @@ def test_memory_limits_the_workers_and_may_be_too_little_for_one(planned: Plan) 
     none = feasible(planned, Limits(4, int(needed) - 1, 24))
     assert (none.fit.workers, none.fit.slices) == (0, None)
     assert f"it needs about {needed:,.0f} MiB" in none.sentence()
+
+
+def with_size(planned: Plan, rows: int, features: int) -> Plan:
+    infos = {name: replace(info, rows=rows, features=features) for name, info in planned.infos.items()}
+    return replace(planned, infos=infos, costs=item_costs(planned.searches, items_of(planned.units), infos))
+
+
+def test_a_fold_that_takes_longer_to_make_than_an_attempt_may_is_told_before_anything_runs(planned: Plan) -> None:
+    text = TINY.replace(TINY[TINY.index("techniques") :].splitlines()[0], 'techniques = ["smote", "smote_tomek"]')
+    store = Store.open("memory:///")
+    write_sample(store, "taiwan_credit", rows=300, seed=1)
+    process(store, "taiwan_credit", Console.silent())
+    resampling = plan(store, parse_spec(text, "some", "some.toml"))
+    # Of 15 features scikit-learn's tree finds the neighbours, in more than an hour for a million rows.
+    tree = with_size(resampling, 1_000_000, TREE)
+    cost = max(tree.costs.values(), key=lambda one: one.unbroken_s)
+    assert cost.unbroken_s > 3600 > max(max(part.fits) for part in cost.units.values()), "it is no fit that takes long"
+    assert "a fold and the longest fit on it take longer" in feasible(tree, Limits(4, 14336, 1)).sentence()
+    assert feasible(tree, Limits(4, 14336, 24)).fit.slices is not None
+    # Of more features blocks are certain to find them in a minute.
+    assert feasible(with_size(resampling, 1_000_000, TREE + 1), Limits(4, 14336, 1)).fit.slices is not None
 
 
 @pytest.mark.parametrize(("given"), [(4, None, None), (None, 14336, None), (4, 14336, None)])
