@@ -27,6 +27,7 @@ from job.training.kernels import numeric_environment
 SIZES = (160_000, 1_200_000)
 WHOLE = 500_000  # rows up to which imbalanced-learn is asked for all neighbours
 ASKED = 8192  # rows beyond
+QUICK_S, REPEATS = 5.0, 5  # what takes less is the mean of so many
 LEAST = {30_000: 15.0, 160_000: 20.0, 1_200_000: 40.0}
 MOST_MEMORY = 6.0
 SEED = 1
@@ -95,6 +96,11 @@ def side(name: str, place: Path) -> None:
         found = run(technique, X, y)
     ended.set()
     watcher.join()
+    if answer["cpu_s"] < QUICK_S:  # as a worker does it, fold after fold, and nobody watching
+        with timed(answer):
+            for _ in range(REPEATS):
+                run(technique, X, y)
+        answer |= {figure: answer[figure] / REPEATS for figure in ("cpu_s", "wall_s")}
     answer["memory"] = (peak - before) / rows
     answer["share"] = 1.0 if whose != "asked" else ASKED / len(X)
     answer["digest"] = "" if found is None else hashlib.sha256(found[0].tobytes() + found[1].tobytes()).hexdigest()
