@@ -48,8 +48,9 @@ class Settings(BaseModel):
         Whether to compute on a GPU; without one that works that is an error.
     scratch_dir : pathlib.Path
         A local directory for what workers share (feature matrices, resampled folds). Emptied when a run ends.
-    scratch_mib : int
+    scratch_mib : int or None
         How many MiB of it prepared folds may take up; those that find no room are made again by whoever needs them.
+        None for what they need, as far as it is free.
     checkpoint_seconds : float
         How often the finished fits of a unit in flight are saved, at most.
     storage_idle_seconds : float
@@ -74,7 +75,7 @@ class Settings(BaseModel):
     n_jobs: int | None = Field(default=None, ge=1, le=1024)
     use_gpu: bool = False
     scratch_dir: Path = Field(default_factory=_temporary_directory)
-    scratch_mib: int = Field(default=4096, ge=0, le=1 << 24)
+    scratch_mib: int | None = Field(default=None, ge=0, le=1 << 24)
     checkpoint_seconds: float = Field(default=30.0, ge=0, le=3600)
     storage_retries: int = Field(default=10, ge=0, le=100)
     storage_idle_seconds: float = Field(default=30.0, gt=0, le=3600)

@@ -14,6 +14,7 @@ from job.planning.items import Item, items_of
 from job.planning.known import check_current
 from job.planning.libraries import require_libraries
 from job.planning.memory import MIB, run_bytes
+from job.planning.scratch import folds_bytes
 from job.planning.searches import Searches
 from job.planning.spec import Spec
 from job.store import Store, raw_keys
@@ -59,6 +60,11 @@ class Plan:
     costs: dict[Item, ItemCost]
 
     @property
+    def scratch_mib(self) -> float:
+        """How much prepared folds take up in the scratch directory at most, about."""
+        return folds_bytes(self.searches, self.units, self.infos) / MIB
+
+    @property
     def splits(self) -> dict[str, Split]:
         """How each dataset that is run is split."""
         return {name: self.searches.spec.split(name) for name in self.infos}
@@ -72,6 +78,7 @@ class Plan:
             "left_out": self.left_out,
             "cpu_hours": self.cpu_hours,
             "memory_mib": self.memory_mib,
+            "scratch_mib": self.scratch_mib,
             "workers": self.workers,
             "splits": {name: split.as_json() for name, split in self.splits.items()},
         }

@@ -101,7 +101,7 @@ class Dispatch:
             self.console.warning(
                 "scratch_full",
                 "the scratch directory has no room for more prepared folds: they are made again where they are needed, "
-                "which costs time and nothing else (LDP_SCRATCH_MIB allows more)",
+                "which costs time and nothing else (a larger LDP_SCRATCH_DIR, or LDP_SCRATCH_MIB, allows more)",
             )
 
     def _fell_back(self, rows: int) -> None:

@@ -24,6 +24,7 @@ from job.executions.executions import Execution
 from job.metrics import Array
 from job.planning.loss import CHECKPOINT_S
 from job.planning.memory import MIB, WORKER, workers_that_fit
+from job.planning.scratch import room_for_folds
 from job.planning.shards import Shard
 from job.running.beside import reference_rows
 from job.running.machine import available_bytes
@@ -67,7 +68,8 @@ class Options:
     give_up_s : float
         For how long the storage may stay away.
     scratch_bytes : int or None
-        How much of the scratch directory prepared folds may take up; None for as much as they need.
+        How much of the scratch directory prepared folds may take up; None for as much as they need, but for what
+        has to stay free (:func:`job.planning.scratch.room_for_folds`).
     shard : Shard or None
         Which part of the units to run.
     max_s : float or None
@@ -213,7 +215,7 @@ class Processes(AbstractContextManager["Processes"]):
             layouts = {name: self._spill(name) for name in dict.fromkeys(unit.dataset for unit in units)}
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
-            setup = _Setup(self._scratch, self._options.scratch_bytes, spec.protocol, grids, layouts)
+            setup = _Setup(self._scratch, self._room(), spec.protocol, grids, layouts)
             count, room = self._count()
             self._pool = self._stack.enter_context(
                 WorkerPool(
@@ -233,6 +235,11 @@ class Processes(AbstractContextManager["Processes"]):
             )
             self._stack = self._stack.pop_all()
         return self
+
+    def _room(self) -> int:
+        """Return how many bytes prepared folds may take: where nobody says, not all that is free."""
+        given = self._options.scratch_bytes
+        return room_for_folds(shutil.disk_usage(self._scratch).free) if given is None else given
 
     def _owners(self) -> int:
         """Return how many workers are to use the GPU; none where no task wants it."""
