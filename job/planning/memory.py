@@ -13,6 +13,7 @@ import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
 from job.data.processed import ProcessedInfo
+from job.planning.fit_costs import sampled
 from job.planning.items import Item
 from job.planning.searches import Searches
 from job.planning.shares import training_share
@@ -51,8 +52,8 @@ def thread_bytes(searches: Searches, item: Item, info: ProcessedInfo) -> int:
 
 
 def _training_rows(searches: Searches, unit: Unit, info: ProcessedInfo) -> float:
-    twice = sampler_of(unit.technique).startswith("smote")
-    return info.rows * training_share(searches.spec, unit) * (2 if twice else 1)
+    more = max(1.0, sampled(sampler_of(unit.technique), info.default_rate))
+    return info.rows * training_share(searches.spec, unit) * more
 
 
 def item_bytes(searches: Searches, item: Item, info: ProcessedInfo, *, gpu: bool = False) -> int:

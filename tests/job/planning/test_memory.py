@@ -79,9 +79,9 @@ def test_a_deep_forest_on_many_rows_needs_more_than_a_shallow_one() -> None:
         return Searches(parse_spec(TINY + grid, "s", "s"))
 
     unit = Unit("taiwan_credit", "random_forest", "smote", 1)
-    data = info(1_000_000, 40)
+    data = info(1_000_000, 10)
     deep, shallow = (worker_bytes(searches(d), unit, data) for d in (30, 5))
-    assert deep > shallow > WORKER + 3 * 4 * 40_000_000
+    assert deep > shallow > WORKER + 3 * 4 * 10_000_000
     other = Unit("taiwan_credit", "logistic_regression", "smote", 1)
     assert worker_bytes(searches(5), other, data) == shallow, "preparing the rows takes more than few nodes"
 
