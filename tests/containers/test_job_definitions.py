@@ -38,25 +38,28 @@ CHILDREN = {
     # Of so many rows a fiftieth is enough.
     "corporate_credit_rating": ("50", "45"),
     "corporate_ccc": ("50", "45"),
-    "lending_club_matured": ("50", "49"),
+    "lending_club_matured": ("50", "48"),
 }
 ALL = [(model, technique) for model in MODELS for technique in TECHNIQUES]
 THESIS = [(model, technique) for model, points in read_spec("thesis").models.items() for technique in points.techniques]
 TRAINED = {
     "taiwan_credit": ALL,
     "lending_club": THESIS,
-    "corporate_credit_rating": [pair for pair in THESIS if pair[0] == "logistic_regression"],
-    "corporate_ccc": [
+    "corporate_credit_rating": [
         ("logistic_regression", "smote"),
         ("logistic_regression", "smote_tomek"),
-        ("random_forest", "random_under_sampling"),
+        ("xgboost", "random_under_sampling"),
+    ],
+    "corporate_ccc": [
+        *(("logistic_regression", technique) for technique in TECHNIQUES),
         ("lightgbm", "random_under_sampling"),
         ("xgboost", "random_under_sampling"),
+        ("mlp", "random_under_sampling"),
     ],
     # Of two months that are tested, one after the other.
     "lending_club_matured": [
         *2 * [("logistic_regression", name) for name in ("baseline", "cost_sensitive", "threshold_moving")],
-        ("xgboost", "random_under_sampling"),
+        *(("mlp", name) for name in ("baseline", "cost_sensitive", "threshold_moving")),
     ],
 }
 
