@@ -24,16 +24,18 @@ from typing import Any
 
 import numpy as np
 
+from job.planning.fit_costs import sampled
 from job.planning.memory import MIB, THREAD, private_bytes
 from job.planning.working_memory import working_bytes
 from job.training.candidates import MODELS
 from job.training.kernels import numeric_environment
 from job.training.preparation import FoldCache
-from job.training.techniques import TECHNIQUES
+from job.training.techniques import TECHNIQUES, sampler_of
 from job.training.together import run_unit
 from job.training.unit import Protocol, Unit
 
 FEATURES = 40
+DEFAULT_RATE = 0.21  # of the data that are made here
 APART = ("baseline", "random_under_sampling", "smote", "smote_tomek")  # the others have the rows of the first
 # Few rounds: their number takes time and no memory. Trees of a forest take memory as far as they are held at once.
 GRIDS: dict[str, dict[str, list[Any]]] = {
@@ -108,7 +110,7 @@ def main() -> None:
     given = {name: [tuple(one) if isinstance(one, list) else one for one in chosen.grid[name]] for name in chosen.grid}
     grid = GRIDS[model] | given
     before, added = measure(model, technique, rows, grid, chosen.threads)
-    trained = rows * (1 - Protocol().test_share) * (2 if technique.startswith("smote") else 1)
+    trained = rows * (1 - Protocol().test_share) * max(1.0, sampled(sampler_of(technique), DEFAULT_RATE))
     held = working_bytes(model, {name: values[0] for name, values in grid.items()}, trained, FEATURES)
     if model == "random_forest":
         held += THREAD * trained * (chosen.threads - 1)

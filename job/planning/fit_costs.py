@@ -2,7 +2,8 @@
 
 Fitted to what `python -m benchmarks.costs` measures at 30,000, 100,000, 300,000 and 1,000,000 rows of the Lending Club
 sample, to the fits of `python -m benchmarks.million`, and to whole executions on the real Taiwan and corporate data:
-good to within a factor of 1.5, but for networks and linear models, which stop when they stop.
+good to within a factor of 1.5 from a few thousand rows on, but for networks and linear models, which stop when they
+stop.
 """
 
 from __future__ import annotations
@@ -51,7 +52,13 @@ TYPICAL_RATE: Final = 0.2
 
 
 def sampled(sampler: Sampler, default_rate: float) -> float:
-    """Return how many rows a fold has after resampling, for each that it had; both classes are made equal."""
+    """Return how many rows a fold has after resampling, for each that it had; both classes are made equal.
+
+    Parameters
+    ----------
+    default_rate : float
+        Share of the rows that are defaults, from 0 to 1.
+    """
     rarer = min(default_rate, 1 - default_rate)
     commoner = 1 - rarer
     made: dict[Sampler, float] = {
@@ -65,8 +72,12 @@ def fit_cost(model: ModelName, candidate: Candidate, sampler: Sampler, rows: flo
 
     Parameters
     ----------
+    candidate : Candidate
+        What it does not name is taken to be a usual value.
     rows : float
         Of the fold, after resampling.
+    features : int
+        Columns that the model sees.
     """
     if model == "random_forest":
         return _forest(candidate, sampler, rows, features)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from job.data.processed import ProcessedInfo
 from job.planning.costs import fold_rows
 from job.planning.searches import Searches
-from job.planning.shares import fold_share, training_share
+from job.planning.shares import fold_share
 from job.training.techniques import Sampler, chain, sampler_of
 from job.training.unit import Unit
 
@@ -26,11 +26,10 @@ def folds_bytes(searches: Searches, units: Iterable[Unit], infos: Mapping[str, P
 
 def _bytes(searches: Searches, unit: Unit, sampler: Sampler, info: ProcessedInfo) -> int:
     """Return what the folds of one sampler take, the refit's with them: float32 features and int8 targets."""
-    folds, share = searches.spec.protocol.folds, training_share(searches.spec, unit)
     trained = fold_rows(searches, sampler, unit, info)
     refit = trained / fold_share(searches.spec, unit)
-    # Each training row is asked about once, and each test row by the refit.
-    rows = folds * trained + refit + info.rows * share + info.rows * (1 - share)
+    # Each row is asked about once: those of the training part by a fold, those of the test part by the refit.
+    rows = searches.spec.protocol.folds * trained + refit + info.rows
     return int(rows * (4 * (info.features + len(info.declared.steps.indicators)) + 1))
 
 

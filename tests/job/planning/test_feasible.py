@@ -20,12 +20,16 @@ from job.training.comparing import TREE
 from tests.specs import TINY
 
 
-@pytest.fixture(scope="module")
-def planned() -> Plan:
+def plan_of_sample(text: str) -> Plan:
     store = Store.open("memory:///")
     write_sample(store, "taiwan_credit", rows=300, seed=1)
     process(store, "taiwan_credit", Console.silent())
-    return plan(store, parse_spec(TINY, "tiny", "tiny.toml"))
+    return plan(store, parse_spec(text, "tiny", "tiny.toml"))
+
+
+@pytest.fixture(scope="module")
+def planned() -> Plan:
+    return plan_of_sample(TINY)
 
 
 def test_a_job_that_does_it_in_one_attempt_asks_for_three_more(planned: Plan) -> None:
@@ -49,12 +53,9 @@ def with_size(planned: Plan, rows: int, features: int) -> Plan:
     return replace(planned, infos=infos, costs=item_costs(planned.searches, items_of(planned.units), infos))
 
 
-def test_a_fold_that_takes_longer_to_make_than_an_attempt_may_is_told_before_anything_runs(planned: Plan) -> None:
+def test_a_fold_that_takes_longer_to_make_than_an_attempt_may_is_told_before_anything_runs() -> None:
     text = TINY.replace(TINY[TINY.index("techniques") :].splitlines()[0], 'techniques = ["smote", "smote_tomek"]')
-    store = Store.open("memory:///")
-    write_sample(store, "taiwan_credit", rows=300, seed=1)
-    process(store, "taiwan_credit", Console.silent())
-    resampling = plan(store, parse_spec(text, "some", "some.toml"))
+    resampling = plan_of_sample(text)
     # Of 15 features scikit-learn's tree finds the neighbours, in more than an hour for a million rows.
     tree = with_size(resampling, 1_000_000, TREE)
     cost = max(tree.costs.values(), key=lambda one: one.unbroken_s)

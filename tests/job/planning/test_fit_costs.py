@@ -12,7 +12,8 @@ from job.training.techniques import Sampler
 
 DRAWN = {"subsample": 0.8, "colsample_bytree": 0.8}
 WIDE = {"num_leaves": 63, "min_child_samples": 100}
-# CPU seconds of single fits on 42 features, bins not counted but for the boosters' fits of 50 rounds, whose bins count.
+# CPU seconds of single fits on 42 features, with the bins that a booster makes for one fit alone. Of 8 trees and 50
+# rounds by `python -m benchmarks.costs --rows 30000 100000 300000 1000000`, others by `python -m benchmarks.million`.
 MEASURED: list[tuple[ModelName, Candidate, Sampler, int, float]] = [
     ("random_forest", {"n_estimators": 8, "max_depth": 10}, "none", 16_800, 0.17),
     ("random_forest", {"n_estimators": 8, "max_depth": 20}, "smote", 265_000, 6.38),
