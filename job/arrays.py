@@ -105,6 +105,21 @@ def to_host(array: Any) -> Any:
     return np.from_dlpack(array, device="cpu")
 
 
+def namespace(array: Any) -> Any:
+    """Return the functions of the Python array API standard for an array of any device.
+
+    Those of an ndarray are NumPy's own, which has the standard's names: what :mod:`array_api_compat` would put around
+    them imports ``numpy.f2py``, which takes as long as NumPy itself.
+    """
+    import numpy as np
+
+    if isinstance(array, np.ndarray):
+        return np
+    from array_api_compat import array_namespace
+
+    return array_namespace(array)
+
+
 def release(device: Device) -> None:
     """Give the device's memory that no array uses any more back to the other libraries of this process."""
     if device.kind == "gpu":

@@ -34,6 +34,26 @@ def to_numpy(values: Any) -> Array:
     return np.where(_bits(known, start + count)[start:], found, np.nan)
 
 
+def joined(pieces: Sequence[Any]) -> Array:
+    """Return pyarrow arrays one after the other as :func:`to_numpy` does, in memory of their own.
+
+    Parameters
+    ----------
+    pieces : sequence of pyarrow arrays of float64 or int32, at least one
+    """
+    found: Array = np.empty(sum(map(len, pieces)), _TYPES[pieces[0].type])
+    start = 0
+    for piece in pieces:
+        here, offset = found[start : start + len(piece)], piece.offset
+        start += len(piece)
+        if len(piece):
+            known, content = piece.buffers()
+            here[:] = np.frombuffer(content, here.dtype, len(piece), offset * here.itemsize)
+            if piece.null_count:
+                here[~_bits(known, offset + len(piece))[offset:]] = np.nan
+    return found
+
+
 def to_codes(values: Any) -> Array:
     """Return the places of a dictionary array's values in its dictionary, -1 where they are missing: int64, (n,)."""
     places = to_numpy(values.indices)

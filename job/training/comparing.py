@@ -14,9 +14,8 @@ from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from job.arrays import Device, to_device, to_host
+from job.arrays import Device, namespace, to_device, to_host
 from job.metrics import Array
 from job.training.distances import Distances, Uncertain, ranked, reproduced
 
@@ -136,7 +135,7 @@ class Rows:
         put = where.put
         self._where, self._points, self._lead = where, put(points), put(lead)
         self._low, self._high = (put(np.ascontiguousarray(side)[:, :, None]) for side in (low, high))
-        self._xp = array_namespace(self._points)
+        self._xp = namespace(self._points)
         self._lengths, self._scale, self._distances = np.sqrt(points[:, p]), axes.scale, Distances(X)
 
     def limit(self, places: Array, best: Array) -> Array:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from job.arrays import to_host
+from job.arrays import namespace, to_host
 from job.data.declared import Declared
 from job.data.processed import label_columns
 from job.data.raw.cells import Categories
@@ -210,7 +209,7 @@ def one_hot(
         A missing or undeclared level counts as none of the declared ones.
     """
     codes, features = put(cells.codes), {}
-    xp = array_namespace(codes)
+    xp = namespace(codes)
     dropped = min(levels) if reference is None else reference
     for level in sorted(set(levels) - {dropped}):
         code = cells.values.index(level) if level in cells.values else -2
@@ -220,6 +219,14 @@ def one_hot(
         features[f"{column}_unknown"] = to_host(xp.astype(xp.take(other, codes + 1), xp.float32))
     unknown = {level or "": count for level, count in cells.counts().items() if level not in levels}
     return features, unknown
+
+
+def over(numerator: Any, denominator: Any) -> Any:
+    """Return a ratio of numbers of any device; what is not finite is missing, as over 0."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        ratio = numerator / denominator
+    xp = namespace(ratio)
+    return xp.where(xp.isfinite(ratio), ratio, xp.nan)
 
 
 def as_categories(codes: Array) -> Categories:
@@ -242,7 +249,7 @@ def float32(values: Any) -> Array:
     float32 ndarray of shape (n,)
         None of it larger than :data:`LARGEST_NUMBER`.
     """
-    xp = array_namespace(values)
+    xp = namespace(values)
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = xp.astype(values, xp.float32)
         narrow[~(xp.abs(narrow) <= LARGEST_NUMBER)] = xp.nan

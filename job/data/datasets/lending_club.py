@@ -17,10 +17,9 @@ from datetime import date
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from job.arrays import to_host
-from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot
+from job.data.datasets.dataset import Dataset, Derived, Put, float32, one_hot, over
 from job.data.raw.cells import Categories, categories, mapped, months, numbers, numbers_if_any
 from job.data.raw.header import RawColumn
 from job.data.raw.rawfile import RawTable
@@ -162,14 +161,13 @@ def _ratios(values: Mapping[str, Any]) -> dict[str, Any]:
     """
     m = values["annual_inc"] / 12
     installment = values["installment"]
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratios = {
-            "new_dti": (values["dti"] / 100 * m + installment) / m,
-            "income_to_payment": m / installment,
-            "revol_to_income": values["revol_bal"] / m,
-        }
-    xp = array_namespace(m)
-    return {name: xp.where(xp.isfinite(ratio), ratio, xp.nan) for name, ratio in ratios.items()}
+    with np.errstate(over="ignore"):
+        owed = values["dti"] / 100 * m + installment
+    return {
+        "new_dti": over(owed, m),
+        "income_to_payment": over(m, installment),
+        "revol_to_income": over(values["revol_bal"], m),
+    }
 
 
 def employment_years(raw: RawTable) -> Array:

@@ -14,10 +14,9 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from job.arrays import to_host
-from job.data.datasets.dataset import Derived, Put, float32, one_hot
+from job.data.datasets.dataset import Derived, Put, float32, one_hot, over
 from job.data.datasets.lending_club import (
     DAYS_PER_MONTH,
     LENDING_CLUB,
@@ -60,7 +59,7 @@ def derive(raw: RawTable, put: Put) -> Derived:
     values["emp_length"] = employment_years(raw)[rows]
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     there = {name: put(column) for name, column in values.items()}
-    there["revol_to_income"] = _over(there["revol_bal"], there["annual_inc"] / 12)
+    there["revol_to_income"] = over(there["revol_bal"], there["annual_inc"] / 12)
     values = {name: to_host(column) for name, column in there.items()}
     features = {name: float32(column) for name, column in there.items()}
     for name in ("annual_inc", "revol_to_income"):
@@ -91,14 +90,6 @@ def derive(raw: RawTable, put: Put) -> Derived:
         unknown=unknown,
         known_later=lenders_rate(raw, rows),
     )
-
-
-def _over(amount: Any, income: Any) -> Any:
-    """Return an amount as a multiple of an income; over no income, or none that is known, it is missing."""
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = amount / income
-    xp = array_namespace(ratio)
-    return xp.where(xp.isfinite(ratio), ratio, xp.nan)
 
 
 LENDING_CLUB_MATURED = replace(

@@ -9,10 +9,9 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
 from job.arrays import to_host
-from job.data.datasets.dataset import Dataset, Derived, Put, as_categories, float32, one_hot
+from job.data.datasets.dataset import Dataset, Derived, Put, as_categories, float32, one_hot, over
 from job.data.datasets.own_labels import (
     DROPPED,
     dates_in,
@@ -129,7 +128,7 @@ def _derived(feature: Feature, raw: RawTable, put: Put) -> tuple[Any, dict[str, 
     if isinstance(feature, MonthsBetween):
         values = (dates_in(raw, feature.end) - dates_in(raw, feature.start)) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     elif isinstance(feature, Ratio):
-        values = to_host(_over(*(put(_present(raw, one, feature.missing)) for one in _parts(feature))))
+        values = to_host(over(*(put(_present(raw, one, feature.missing)) for one in _parts(feature))))
     else:
         values = _bounded(feature, _present(raw, feature.column, feature.missing))
     return values, {feature.name: float32(put(values))}, {}
@@ -153,13 +152,6 @@ def _bounded(feature: Number, values: Array) -> Array:
     if feature.at_most is not None:
         values = np.where(values >= feature.at_most, feature.at_most, values)
     return values
-
-
-def _over(numerator: Any, denominator: Any) -> Any:
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratio = numerator / denominator
-    xp = array_namespace(ratio)
-    return xp.where(xp.isfinite(ratio), ratio, xp.nan)
 
 
 def _known(cells: Categories, missing: tuple[str, ...]) -> Categories:

@@ -8,9 +8,8 @@ from operator import or_
 from typing import Any
 
 import numpy as np
-from array_api_compat import array_namespace
 
-from job.arrays import to_host
+from job.arrays import namespace, to_host
 from job.data.datasets.dataset import Dataset, Derived, Put, as_categories, float32, one_hot
 from job.data.raw.cells import mapped, numbers
 from job.data.raw.header import RawColumn
@@ -60,7 +59,7 @@ def _codes(codes: Any, levels: tuple[int, ...], other: int | None) -> Any:
 
 
 def _where(condition: Any, values: Any, others: Any) -> Any:
-    return array_namespace(condition).where(condition, values, others)
+    return namespace(condition).where(condition, values, others)
 
 
 def sample(rows: int, seed: int) -> Iterator[Mapping[str, Any]]:

@@ -157,8 +157,8 @@ def _leak(column: Column, known: Array, bad: Array, dialect: Dialect) -> str | N
     if side is not None:
         what, value, _ = side
         return f"it is {'other than 0' if what == 'filled' else '0'} only where the row is {'bad' if value else 'good'}"
-    found = separation(sample, bad, np.arange(bad.size))
-    return f"it tells bad from good alone (AUC {found.auc:.3f})" if found.low > HIGHEST_AUC else None
+    found = separation(sample, bad, np.arange(bad.size), HIGHEST_AUC)
+    return f"it tells bad from good alone (AUC {found.auc:.3f})" if found and found.low > HIGHEST_AUC else None
 
 
 def _feature(found: Proposal, column: Column, rows: int) -> None:

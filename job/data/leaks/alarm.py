@@ -45,8 +45,8 @@ def leaks(dataset: str, derived: DerivedFile) -> Iterator[Finding]:
             )
             yield Finding("leak_key", message, {"column": name})
         else:
-            found = separation(column, target, rows)
-            if found.low > HIGHEST_AUC:
+            found = separation(column, target, rows, HIGHEST_AUC)
+            if found is not None and found.low > HIGHEST_AUC:
                 message = (
                     f"{dataset}, column {name}: it alone tells defaults with an AUC of {found.auc:.3f} (at least "
                     f"{found.low:.3f} with 99 %, on {rows.size:,} rows); is it known when the loan is granted?"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -24,20 +26,39 @@ def filled_for_one_class(column: Column, target: Array) -> tuple[str, int, int] 
     -------
     (``filled``, ``missing`` or ``other than 0``, the class, the number of cells), or None
     """
-    missing = np.concatenate([is_missing(piece) for piece in column])
-    sizes = np.bincount(target, minlength=2)
-    of_missing = np.bincount(target[missing], minlength=2)
-    asked = [("filled", sizes - of_missing), ("missing", of_missing)] if missing.any() and not missing.all() else []
-    if isinstance(column[0], np.ndarray):
-        there = np.concatenate([piece != 0 for piece in column]) & ~missing
-        if not there.all():
-            asked.append(("other than 0", np.bincount(target[there], minlength=2)))
-    for what, counts in asked:
+    bad = target == 1
+    of_class = (int(np.count_nonzero(~bad)), int(np.count_nonzero(bad)))
+    for what, counts in _by_class(column, bad).items():
         for value in (0, 1):
-            count = int(counts[value])
-            if counts[1 - value] == 0 and _log_chance(count, int(sizes[value]), target.size) < math.log(CHANCE):
-                return what, value, count
+            chance = _log_chance(counts[value], of_class[value], target.size)
+            if counts[1 - value] == 0 and chance < math.log(CHANCE):
+                return what, value, counts[value]
     return None
+
+
+def _by_class(column: Column, bad: Array) -> dict[str, tuple[int, int]]:
+    """Return how many cells of each kind belong to loans that did not default, and to defaults.
+
+    Those of a kind are not counted further once there are some of both.
+    """
+    kinds: dict[str, Callable[[Any, Array], Array]] = {
+        "filled": lambda _, missing: ~missing,
+        "missing": lambda _, missing: missing,
+    }
+    if isinstance(column[0], np.ndarray):
+        kinds["other than 0"] = lambda piece, missing: (piece != 0) & ~missing
+    counts, start = dict.fromkeys(kinds, (0, 0)), 0
+    for piece in column:
+        here, missing = bad[start : start + len(piece)], is_missing(piece)
+        start += len(piece)
+        for what in [what for what, found in counts.items() if 0 in found]:
+            cells = kinds[what](piece, missing)
+            defaults = int(np.count_nonzero(cells & here))
+            goods, bads = counts[what]
+            counts[what] = goods + int(np.count_nonzero(cells)) - defaults, bads + defaults
+        if not any(0 in found for found in counts.values()):
+            break
+    return counts
 
 
 def _log_chance(drawn: int, of_class: int, rows: int) -> float:

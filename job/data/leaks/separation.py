@@ -30,8 +30,8 @@ class Separation:
     low: float
 
 
-def separation(column: Column, target: Array, rows: Array) -> Separation:
-    """Return how well a column separates the classes by itself.
+def separation(column: Column, target: Array, rows: Array, least: float) -> Separation | None:
+    """Return how well a column separates the classes by itself; None where its AUC cannot be above `least`.
 
     Of numbers the order counts, missing ones standing below all others or above them, whichever separates better. Of
     names each one's default rate among half of the rows is the score of the other half.
@@ -39,6 +39,8 @@ def separation(column: Column, target: Array, rows: Array) -> Separation:
     y = target[rows] == 1
     if isinstance(column[0], np.ndarray):
         values = take(column, rows)
+        if _highest_auc(values, y) <= least:
+            return None
         missing = np.isnan(values)
         if not missing.any():
             return _separation(values, y)
@@ -51,6 +53,35 @@ def separation(column: Column, target: Array, rows: Array) -> Separation:
     bads = np.bincount(codes[learnt & y], minlength=counts.size)
     rates = (bads + y.mean()) / (counts + 1)
     return _separation(rates[codes[~learnt]], y[~learnt])
+
+
+def _highest_auc(values: Array, bad: Array) -> float:
+    """Return a number that the AUC of some values is not above, by high values or low ones, by counting alone.
+
+    Values whose float32 distances from the least one begin with the same sixteen bits count as if all of them were
+    ordered rightly. That is a twentieth of the work of sorting them.
+
+    Parameters
+    ----------
+    values : float ndarray of shape (n,)
+        Missing ones as NaN, which stand below all others or above them.
+    bad : bool ndarray of shape (n,)
+    """
+    with np.errstate(over="ignore"):
+        distances = (values - np.fmin.reduce(values)).astype(np.float32)
+    places = (distances.view(np.uint32) >> 16 & 0x7FFF).astype(np.int64)
+    places[np.isnan(distances)] = 0x7FFF  # behind infinity
+    counts = np.bincount(2 * places + bad, minlength=1 << 16).reshape(-1, 2)
+    return max(_highest_of(counts), _highest_of(np.roll(counts, 1, axis=0)))
+
+
+def _highest_of(counts: Array) -> float:
+    """Return the most that an AUC can be by the counts of (good, bad) values in ascending order."""
+    goods, bads = counts.T
+    below = np.cumsum(goods) - goods
+    surely, at_most = float(bads @ below), float(bads @ (below + goods))
+    pairs = float(goods.sum()) * float(bads.sum())
+    return max(at_most, pairs - surely) / pairs
 
 
 def auc_with_limit(score: Array, bad: Array) -> Separation:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from job import bounds
-from job.data.conversion import to_arrow, to_numpy, to_strings
+from job.data.conversion import joined, to_arrow, to_strings
 from job.data.raw.dialect import LARGEST_NUMBER
 from job.metrics import Array
 
@@ -159,9 +159,10 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
     names = {}
     for i, name in enumerate(texts, len(numbers)):
         chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
-        joined = chunks.unify_dictionaries().combine_chunks()
-        values = joined.dictionary.to_pylist()
-        names[name] = Texts(_kept(joined.indices), tuple("" if value == END else value.strip() for value in values))
+        pieces = chunks.unify_dictionaries().chunks
+        values = pieces[-1].dictionary.to_pylist()
+        codes = joined([piece.indices for piece in pieces])
+        names[name] = Texts(codes, tuple("" if value == END else value.strip() for value in values))
     place = len(numbers) + len(texts)
     has_key = batches[0].num_columns > place
     key = [_piece(kind, list(pieces)) for kind, pieces in stretches(place)] if has_key else []
@@ -169,23 +170,15 @@ def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str
 
 
 def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
-    joined = pa.chunked_array(pieces, kind).combine_chunks()
-    return _kept(joined) if kind == pa.float64() else joined
-
-
-def _kept(joined: Any) -> Array:
-    """Return what is kept of the file as memory of its own: beside it, pyarrow's would not be given back."""
-    return np.array(to_numpy(joined))
+    # What is kept of the file has memory of its own: beside it, pyarrow's would not be given back.
+    return joined(pieces) if kind == pa.float64() else pa.chunked_array(pieces, kind).combine_chunks()
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
-    joined = pa.chunked_array(pieces, kind).combine_chunks()
-    if kind != pa.float64():
-        return joined
-    numbers, missing = _kept(joined), joined.null_count
-    # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
-    strange = np.count_nonzero(np.isnan(numbers)) != missing
-    largest = max(-np.fmin.reduce(numbers, initial=0.0), np.fmax.reduce(numbers, initial=0.0))
-    if strange or largest > LARGEST_NUMBER:
-        raise Odd(f"column {name} has a number that cannot be used")
-    return numbers
+    found = _piece(kind, pieces)
+    if kind == pa.float64():
+        # NaN that is not missing can only be a cell that is no number, such as -nan.
+        usable = np.count_nonzero(np.abs(found) <= LARGEST_NUMBER)
+        if usable + sum(piece.null_count for piece in pieces) < len(found):
+            raise Odd(f"column {name} has a number that cannot be used")
+    return found

@@ -117,24 +117,38 @@ class Parser:
         (batch,) = table.to_batches() or [None]
         if batch is None:
             raise Odd("a row does not end where it seems to end")
-        rows, numbers = batch.num_rows - 1, len(self._layout.numbers)
-        empty: Any = True
-        for column in batch.columns[numbers : numbers + len(self._layout.texts)]:
+        rows = batch.num_rows - 1
+        for column in self._texts_of(batch):
             known = len(column.dictionary) - 1
             # The last row's value was not seen before it, so nothing else can have been taken for it.
             if column.indices[rows].as_py() != known or column.dictionary[known].as_py() != END:
                 raise Odd("a row does not end where it seems to end")
-            if empty is not False:
-                blank = [i for i, value in enumerate(column.dictionary.to_pylist()) if is_missing(value)]
-                empty = empty & np.isin(to_numpy(column.indices), blank) if blank else False
-        if empty is not False:
-            for column in batch.columns[:numbers]:
-                empty = empty & to_numpy(column.is_null())
+        batch = batch.slice(0, rows)
         if self._layout.key is not None:  # the last column
             key = to_numpy(batch.columns[-1])
             if max(np.fmax.reduce(key, initial=0.0), -np.fmin.reduce(key, initial=0.0)) >= WHOLE_NUMBERS:
                 return None
-        return None if np.any(empty) else batch.slice(0, rows)
+        return None if self._has_empty_rows(batch) else batch
+
+    def _texts_of(self, batch: Any) -> list[Any]:
+        numbers = len(self._layout.numbers)
+        texts: list[Any] = batch.columns[numbers : numbers + len(self._layout.texts)]
+        return texts
+
+    def _has_empty_rows(self, batch: Any) -> bool:
+        """Tell whether a row has none of the needed cells; the columns whose cells are all there are asked first."""
+        numbers = batch.columns[: len(self._layout.numbers)]
+        if not batch.num_rows or not all(column.null_count for column in numbers):
+            return False
+        empty: Any = True
+        for column in self._texts_of(batch):
+            blank = [i for i, value in enumerate(column.dictionary.to_pylist()) if is_missing(value)]
+            if not blank:
+                return False
+            empty = empty & np.isin(to_numpy(column.indices), blank)
+        for column in numbers:
+            empty = empty & to_numpy(column.is_null())
+        return bool(np.any(empty))
 
     def careful(self, table: Any) -> Any:
         """Return the needed cells without surrounding blanks, and without what is none of the rows, as a record batch.

@@ -215,7 +215,28 @@ def test_the_lower_limit_is_delongs() -> None:
 def test_the_order_of_numbers_counts_and_nothing_else(seed: int) -> None:
     _, target, score = drawn(seed, 200)
     rows = np.arange(200)
-    assert separation([score], target, rows) == separation([np.exp(score)], target, rows)
+    found = separation([score], target, rows, 0.0)
+    assert found == separation([np.exp(score)], target, rows, 0.0) is not None
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([1, 3, 1e-30, 1e30]), st.floats(0, 4), st.floats(0, 0.4))
+def test_no_column_is_passed_over_whose_auc_is_above_what_is_asked_about(
+    seed: int, scale: float, apart: float, holes: float
+) -> None:
+    rng, target, _ = drawn(seed, 300)
+    column = (scale * (rng.normal(0, 1, 300) + rng.choice([-apart, apart]) * target)).astype(np.float32)
+    column = np.round(column) if seed % 2 else column
+    column[rng.random(300) < holes * (target == seed % 3)] = np.nan
+    rows = np.arange(300)
+    found = separation([column], target, rows, 0.0)
+    assert found is not None
+    assert separation([column], target, rows, found.auc - 1e-9) == found
+    assert separation([score_of_two(target)], target, rows, 0.95) is None
+
+
+def score_of_two(target: Array) -> Array:
+    """A column of which counting alone shows that it says little."""
+    return (np.arange(target.size) % 2).astype(np.float32)
 
 
 def test_of_many_rows_the_same_are_looked_at_each_time_with_room_for_the_rarer_class() -> None:
