@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import gc
 import os
 import sys
 import traceback
@@ -96,6 +97,7 @@ def _call(arguments: list[str], stop: Stop) -> int:
             "Python leaves out docstrings (-OO, or PYTHONOPTIMIZE=2), and LightGBM fails without them",
             "Unset PYTHONOPTIMIZE, or set it to 1.",
         )
+    _start_quickly()
     from job.cli.commands import app
 
     try:
@@ -103,6 +105,16 @@ def _call(arguments: list[str], stop: Stop) -> int:
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else EXIT_DONE if end.code is None else EXIT_FAILED
     return EXIT_DONE
+
+
+def _start_quickly() -> None:
+    """Spare every command a tenth of its start.
+
+    Importing makes tens of thousands of objects that stay, and Python looks through them again after each 700; Pydantic
+    reads what all installed packages say of themselves, for plugins that there are none of.
+    """
+    gc.set_threshold(20_000)
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def _last_words(stop: Stop) -> None:

@@ -252,5 +252,7 @@ def float32(values: Any) -> Array:
     xp = namespace(values)
     with np.errstate(over="ignore", invalid="ignore"):
         narrow = xp.astype(values, xp.float32)
-        narrow[~(xp.abs(narrow) <= LARGEST_NUMBER)] = xp.nan
+        beyond = xp.abs(narrow) > LARGEST_NUMBER
+        if xp.any(beyond):
+            narrow[beyond] = xp.nan
     return to_host(narrow)  # type: ignore[no-any-return]

@@ -13,6 +13,7 @@ from job.metrics import Array
 
 CHANCE = 1e-6  # that a column is filled for one class only, if that had nothing to do with the class
 LEAST_KEYS = 100  # so many rows have no whole numbers by chance that all differ and lie close together
+MANY_KEYS = 10_000
 SPREAD = 10
 
 
@@ -82,9 +83,9 @@ def is_key(column: Column) -> bool:
         return False
     if not isinstance(column[0], np.ndarray):
         few = column[0][: min(len(column[0]), LEAST_KEYS)]
-        return len(few.unique()) == len(few) and np.unique(np.concatenate(as_codes(column))).size == rows
-    few = column[0][:LEAST_KEYS]
-    if few.dtype.kind not in "iuf" or (few != np.floor(few)).any() or np.unique(few).size < few.size:
+        return len(few.unique()) == len(few) and _all_differ(np.concatenate(as_codes(column)))
+    few = column[0][:MANY_KEYS]  # which tells nearly all that are none
+    if few.dtype.kind not in "iuf" or (few != np.floor(few)).any() or not _all_differ(few):
         return False
     values = np.concatenate(column).astype(np.float64)
     if (values != np.floor(values)).any():
@@ -92,4 +93,9 @@ def is_key(column: Column) -> bool:
     steps = np.diff(values)
     if (steps > 0).all() or (steps < 0).all():
         return True
-    return bool(np.ptp(values) < SPREAD * rows and np.unique(values).size == rows)
+    return bool(np.ptp(values) < SPREAD * rows and _all_differ(values))
+
+
+def _all_differ(values: Array) -> bool:
+    ordered = np.sort(values)
+    return bool((ordered[1:] != ordered[:-1]).all())

@@ -52,11 +52,11 @@ def recovery(later: Column, rows: Array, features: Mapping[str, Array]) -> Itera
     if isinstance(later[0], np.ndarray):
         values = take(later, rows).astype(np.float64)
         there = ~np.isnan(values)
-        different = np.unique(values[there])
-        if different.size == 2:
-            asked = [(f"{different[1]:.17g}", values == different[1])]
+        low, high = np.fmin.reduce(values), np.fmax.reduce(values)
+        if np.all((values == low) | (values == high) | ~there):
+            asked = [(f"{high:.17g}", values == high)] if low < high else []
         else:
-            asked = [(None, values)] if different.size > 2 else []
+            asked = [(None, values)]
     else:
         codes, names = take(as_codes(later), rows), level_names(later)
         there = codes < len(names)
@@ -78,32 +78,36 @@ def recovery(later: Column, rows: Array, features: Mapping[str, Array]) -> Itera
 
 
 def _predicted(wanted: Array, features: Mapping[str, Array], *, is_level: bool) -> Recovery | None:
-    learnt = np.zeros(wanted.size, bool)
-    learnt[every_second(wanted if is_level else np.zeros(wanted.size))] = True
-    ranks = _ranks(wanted)
-    names = [name for name, column in features.items() if np.ptp(np.nan_to_num(column)) > 0 or np.isnan(column).any()]
+    names = list(features)
     if len(names) > MOST_PREDICTORS:
+        ranks = _ranks(wanted)
         nearness = {name: -abs(_correlation(_ranks(np.nan_to_num(features[name])), ranks)) for name in names}
         names = sorted(names, key=lambda name: nearness[name])[:MOST_PREDICTORS]
-    terms, owners = _terms([features[name] for name in names], learnt)
+    # The half that teaches comes first, so that either is a stretch.
+    first = every_second(wanted if is_level else np.zeros(wanted.size))
+    teaches = np.zeros(wanted.size, bool)
+    teaches[first] = True
+    order = np.concatenate([np.flatnonzero(teaches), np.flatnonzero(~teaches)])
+    wanted = wanted[order]
+    terms, owners = _terms([features[name][order] for name in names], first.size)
     if not owners.size:
         return None
     # Amounts are predicted by their logarithms, rates as they are: the better of the two counts.
-    answers = np.column_stack([wanted] if is_level else [wanted, _logarithm(wanted)])
-    taught = terms[learnt]
+    answers = np.column_stack([wanted] if is_level else [wanted, _logarithm(wanted)])[: first.size]
+    taught, asked = terms[: first.size], wanted[first.size :]
     gram = taught.T @ taught + 1e-3 * taught.shape[0] / 1000 * np.eye(owners.size)
-    weights = np.linalg.solve(gram, taught.T @ (answers[learnt] - answers[learnt].mean(0)))
+    weights = np.linalg.solve(gram, taught.T @ (answers - answers.mean(0)))
     best: Recovery | None = None
     for weight in weights.T:
-        scores = terms[~learnt] @ weight
+        scores = terms[first.size :] @ weight
         if is_level:
-            bad = wanted[~learnt] == 1
+            bad = asked == 1
             if min(bad.sum(), (~bad).sum()) < LEAST_OF_A_CLASS:
                 return None
             found = auc_with_limit(scores, bad)
             value, low, measure = found.auc, found.low, "AUC"
         else:
-            value, measure = _correlation(_ranks(scores), _ranks(wanted[~learnt])), "rank correlation"
+            value, measure = _correlation(_ranks(scores), _ranks(asked)), "rank correlation"
             low = math.tanh(math.atanh(min(value, 1 - 1e-12)) - Z99 * 1.03 / math.sqrt(scores.size - 3))
         if best is None or low > best.low:
             shares = np.bincount(owners, np.abs(weight), minlength=len(names))
@@ -112,19 +116,33 @@ def _predicted(wanted: Array, features: Mapping[str, Array], *, is_level: bool) 
     return best
 
 
-def _terms(columns: Sequence[Array], learnt: Array) -> tuple[Array, Array]:
-    """Return what a prediction is made from, in standard deviations of the rows that teach, and whose each term is."""
-    terms, owners = [], []
+def _terms(columns: Sequence[Array], first: int) -> tuple[Array, Array]:
+    """Return what a prediction is made from, and whose each term is.
+
+    They are in standard deviations of the `first` rows, which teach.
+    """
+    terms = np.empty((len(columns[0]), 3 * len(columns)), order="F")
+    owners: list[int] = []
     for i, column in enumerate(columns):
-        missing = np.isnan(column)
-        middle = np.median(column[learnt & ~missing]) if (learnt & ~missing).any() else 0.0
-        filled = np.where(missing, middle, column)
-        for term in (filled, _logarithm(filled), missing.astype(np.float64)):
-            deviation = term[learnt].std()
-            if deviation > 1e-9 * max(1.0, float(np.abs(term[learnt]).max())):
-                terms.append(np.clip((term - term[learnt].mean()) / deviation, -FAR, FAR))
+        for term in _terms_of(column, first):
+            taught = term[:first]
+            deviation = taught.std()
+            if deviation > 1e-9 * max(1.0, float(np.abs(taught).max())):
+                np.clip((term - taught.mean()) / deviation, -FAR, FAR, out=terms[:, len(owners)])
                 owners.append(i)
-    return np.column_stack(terms) if terms else np.empty((learnt.size, 0)), np.array(owners, np.int64)
+    return terms[:, : len(owners)], np.array(owners, np.int64)
+
+
+def _terms_of(column: Array, first: int) -> Iterator[Array]:
+    missing = np.isnan(column)
+    if missing.any():
+        known = column[:first][~missing[:first]]
+        middle = known.size // 2
+        column = np.where(missing, np.partition(known, middle)[middle] if known.size else 0.0, column)
+        yield missing.astype(np.float64)
+    yield column
+    if not ((column == 0) | (column == 1)).all():  # whose logarithms would be the same once more
+        yield _logarithm(column)
 
 
 def _logarithm(values: Array) -> Array:

@@ -52,7 +52,8 @@ def separation(column: Column, target: Array, rows: Array, least: float) -> Sepa
     counts = np.bincount(codes[learnt], minlength=codes.max() + 1)
     bads = np.bincount(codes[learnt & y], minlength=counts.size)
     rates = (bads + y.mean()) / (counts + 1)
-    return _separation(rates[codes[~learnt]], y[~learnt])
+    scores = rates[codes[~learnt]]
+    return None if _highest_auc(scores, y[~learnt]) <= least else _separation(scores, y[~learnt])
 
 
 def _highest_auc(values: Array, bad: Array) -> float:

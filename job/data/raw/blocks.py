@@ -13,7 +13,7 @@ a number's column (``13.5%``, ``n/a`` with blanks around it, text) keeps that co
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, BinaryIO
 
@@ -28,6 +28,7 @@ from job.data.raw.source import Utf8, as_utf8
 from job.settings import available_processors
 
 BLOCK_BYTES = 2 << 20  # what stays in a processor's cache while it is parsed
+STRETCH = 1 << 18  # what is looked at at a time
 MOST_THREADS = 8
 TRIES = 200  # line ends that are tried before a block is given up
 
@@ -53,19 +54,29 @@ def batches_side_by_side(file: BinaryIO, layout: Layout) -> Iterator[Any]:
     """
     parser = Parser(layout)
     threads = min(available_processors(), MOST_THREADS)
-    waiting: deque[Future[Any]] = deque()
+    waiting: deque[tuple[Future[Any], bytearray]] = deque()
+    spare: list[bytearray] = []
+
+    def parsed() -> Any:
+        future, memory = waiting.popleft()
+        found = future.result()
+        spare.append(memory)
+        return found
+
     with ThreadPoolExecutor(threads) as pool:
         try:
-            for block in _whole_rows(file, parser.last_row):
+            for pieces in _whole_rows(file, parser.last_row):
                 if len(waiting) > threads:  # so that no more than a few blocks are held at once
-                    yield waiting.popleft().result()
-                waiting.append(pool.submit(lambda data: parser.block(as_utf8(data)), block))
+                    yield parsed()
+                memory = spare.pop() if spare else bytearray(BLOCK_BYTES + (BLOCK_BYTES >> 4))
+                block = _laid(pieces, memory)
+                waiting.append((pool.submit(lambda data: parser.block(as_utf8(data)), block), memory))
             while waiting:
-                yield waiting.popleft().result()
+                yield parsed()
         except (pa.ArrowInvalid, WrongRow) as error:
             raise Odd(str(error)) from error
         finally:
-            for future in waiting:
+            for future, _ in waiting:
                 future.cancel()
 
 
@@ -94,20 +105,31 @@ def batches_in_order(file: BinaryIO, layout: Layout) -> Iterator[Any]:
             raise
 
 
-def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[bytes]:
-    """Yield the rest of a file in blocks that end where a row seems to end, `last_row` put behind each."""
+def _laid(pieces: Sequence[bytes | memoryview], memory: bytearray) -> memoryview:
+    """Return pieces one after the other in memory that was used before, which the system need not clear once more."""
+    size = sum(map(len, pieces))
+    found = memoryview(memory if size <= len(memory) else bytearray(size))[:size]
+    start = 0
+    for piece in pieces:
+        found[start : start + len(piece)] = piece
+        start += len(piece)
+    return found
+
+
+def _whole_rows(file: BinaryIO, last_row: bytes) -> Iterator[Sequence[bytes | memoryview]]:
+    """Yield the pieces of blocks that end where a row seems to end, `last_row` behind each: the rest of a file."""
     rest, open_quotes = b"", 0
     while data := file.read(BLOCK_BYTES):
         end, quotes = _row_end(data, open_quotes)
         if end:
-            yield b"".join((rest, memoryview(data)[:end], last_row))
+            yield rest, memoryview(data)[:end], last_row
             rest, open_quotes = data[end:], quotes
         else:
             rest, open_quotes = rest + data, quotes
         if len(rest) > bounds.LINE_BYTES:
             raise Odd("a row does not seem to end")
     if rest:
-        yield b"".join((rest, b"" if rest.endswith((b"\n", b"\r")) else b"\n", last_row))
+        yield rest, b"" if rest.endswith((b"\n", b"\r")) else b"\n", last_row
 
 
 def _row_end(data: bytes, quotes: int) -> tuple[int, int]:
@@ -116,14 +138,15 @@ def _row_end(data: bytes, quotes: int) -> tuple[int, int]:
     Parameters
     ----------
     quotes : int
-        How many quotation marks of the same row stand before `data`.
+        How many quotation marks of the same row stand before `data`, or as many more or less as two go into.
 
     Returns
     -------
     (int, int)
-        How many bytes of `data` end there, 0 where there is no such place; and the quotation marks behind it.
+        How many bytes of `data` end there, 0 where there is no such place; and the quotation marks behind it, in the
+        same way.
     """
-    total = quotes + int(np.count_nonzero(np.frombuffer(data, np.uint8) == ord('"')))  # quicker than bytes.count
+    total = quotes + _odd_quotes(data)
     end, behind = len(data), 0
     for _ in range(TRIES):
         before = max(data.rfind(b"\n", 0, end), data.rfind(b"\r", 0, end)) + 1
@@ -134,3 +157,14 @@ def _row_end(data: bytes, quotes: int) -> tuple[int, int]:
             return before, behind
         end = before - 1
     return 0, total
+
+
+def _odd_quotes(data: bytes) -> int:
+    """Return 1 where the number of quotation marks is odd, 0 where it is even: a tenth of what counting them takes."""
+    whole, odd = np.frombuffer(data, np.uint8), 0
+    for start in range(0, whole.size, STRETCH):
+        found = whole[start : start + STRETCH] == ord('"')
+        eights = found[: found.size // 8 * 8]
+        folded = int(np.bitwise_xor.reduce(eights.view(np.uint64), initial=0))  # each byte of it a parity
+        odd ^= (folded.bit_count() + int(np.count_nonzero(found[eights.size :]))) % 2
+    return odd

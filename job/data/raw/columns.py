@@ -120,10 +120,11 @@ def parts_of(batches: Iterable[Any], numbers: Sequence[str], texts: Sequence[str
     parts: list[Cells] = []
     first, rows, gathered, kept = 0, 0, [], 0
     for batch in batches:
-        kept += _text_bytes(batch)
+        columns = batch.columns
+        kept += _text_bytes(columns)
         if kept > bounds.TEXT_BYTES:
             raise TooMuch(f"more than {bounds.TEXT_BYTES:,} bytes of text in the needed columns")
-        gathered.append(batch)
+        gathered.append(columns)
         rows += batch.num_rows
         if first + rows > bounds.ROWS:
             raise TooMuch(f"more than {bounds.ROWS:,} rows")
@@ -135,10 +136,10 @@ def parts_of(batches: Iterable[Any], numbers: Sequence[str], texts: Sequence[str
     return parts
 
 
-def _text_bytes(batch: Any) -> int:
+def _text_bytes(columns: Sequence[Any]) -> int:
     """Return how many bytes of a block are kept as text."""
     total = 0
-    for column in batch.columns:
+    for column in columns:
         if isinstance(column, pa.DoubleArray):
             continue
         values = column.dictionary if isinstance(column, pa.DictionaryArray) else column
@@ -149,22 +150,24 @@ def _text_bytes(batch: Any) -> int:
     return total
 
 
-def _joined(first: int, rows: int, batches: Sequence[Any], numbers: Sequence[str], texts: Sequence[str]) -> Cells:
+def _joined(
+    first: int, rows: int, blocks: Sequence[Sequence[Any]], numbers: Sequence[str], texts: Sequence[str]
+) -> Cells:
     def stretches(i: int) -> Iterator[tuple[Any, Any]]:
-        return itertools.groupby((batch.column(i) for batch in batches), key=lambda piece: piece.type)
+        return itertools.groupby((columns[i] for columns in blocks), key=lambda piece: piece.type)
 
     columns = {
         name: [_stretch(name, kind, list(pieces)) for kind, pieces in stretches(i)] for i, name in enumerate(numbers)
     }
     names = {}
     for i, name in enumerate(texts, len(numbers)):
-        chunks = pa.chunked_array([batch.column(i) for batch in batches], pa.dictionary(pa.int32(), pa.string()))
+        chunks = pa.chunked_array([columns[i] for columns in blocks], pa.dictionary(pa.int32(), pa.string()))
         pieces = chunks.unify_dictionaries().chunks
         values = pieces[-1].dictionary.to_pylist()
         codes = joined([piece.indices for piece in pieces])
         names[name] = Texts(codes, tuple("" if value == END else value.strip() for value in values))
     place = len(numbers) + len(texts)
-    has_key = batches[0].num_columns > place
+    has_key = len(blocks[0]) > place
     key = [_piece(kind, list(pieces)) for kind, pieces in stretches(place)] if has_key else []
     return Cells(first, rows, columns, names, key)
 
@@ -177,8 +180,9 @@ def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
     found = _piece(kind, pieces)
     if kind == pa.float64():
-        # NaN that is not missing can only be a cell that is no number, such as -nan.
-        usable = np.count_nonzero(np.abs(found) <= LARGEST_NUMBER)
-        if usable + sum(piece.null_count for piece in pieces) < len(found):
+        # NaN that is not missing can only be a cell that is no number, such as -nan; the bounds pass over NaN.
+        strange = np.count_nonzero(np.isnan(found)) != sum(piece.null_count for piece in pieces)
+        largest = max(-np.fmin.reduce(found, initial=0.0), np.fmax.reduce(found, initial=0.0))
+        if strange or largest > LARGEST_NUMBER:
             raise Odd(f"column {name} has a number that cannot be used")
     return found

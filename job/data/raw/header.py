@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from job import bounds
 from job.data.raw.between import Between, plain
@@ -46,6 +47,7 @@ class RawColumn:
         return {normal(name) for name in (self.name, *self.aliases)}
 
 
+@lru_cache(maxsize=4096)
 def normal(name: str) -> str:
     """Return a header's name without what differs from copy to copy: case, blanks, dots, underscores, hyphens."""
     return re.sub(r"[\s._-]+", "_", name.strip().strip('"')).strip("_").lower()
@@ -191,8 +193,8 @@ def _mark(head: bytes) -> int:
 def records_of(head: bytes, separator: str) -> Iterator[HeadRecord]:
     """Yield the first records of a file, at most :data:`HEADER_WITHIN`."""
     mark = _mark(head)
-    # Bytes that are not UTF-8 survive the way to text and back, so that lengths stay true.
-    text = io.StringIO(head[mark:].decode("utf-8", "surrogateescape"), newline="")
+    # Decoded as far as it is read. Bytes that are not UTF-8 survive the way to text and back: lengths stay true.
+    text = io.TextIOWrapper(io.BytesIO(head[mark:]), "utf-8", errors="surrogateescape", newline="")
     lines: list[str] = []
 
     def read_lines() -> Iterator[str]:

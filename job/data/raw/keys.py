@@ -63,10 +63,8 @@ def without_repeats(raw: RawFile, name: str | None, beside: Collection[str] = ()
         return Repeats(raw.parts, rows, 0, rows)
     keys = _comparable([piece for part in raw.parts for piece in part.cells.key])
     missing = int(np.count_nonzero(np.isnan(keys)))
-    ordered = np.sort(keys)  # missing ones last, and never equal
-    if not (ordered[1:] == ordered[:-1]).any():
+    if _all_differ(keys):
         return Repeats(raw.parts, rows, 0, missing)
-    del ordered
     earlier, later = _pairs(keys)
     _check_equal(raw.parts, name, earlier, later, beside)
     dropped = np.zeros(keys.size, bool)
@@ -78,6 +76,13 @@ def without_repeats(raw: RawFile, name: str | None, beside: Collection[str] = ()
         if not here.all():
             parts.append(part.without(here) if here.any() else part)
     return Repeats(parts, rows, later.size, missing)
+
+
+def _all_differ(keys: Array) -> bool:
+    if (keys[1:] > keys[:-1]).all():  # as many files have them
+        return True
+    ordered = np.sort(keys)  # missing ones last, and never equal
+    return not (ordered[1:] == ordered[:-1]).any()
 
 
 def _comparable(pieces: Sequence[NumberPiece]) -> Array:

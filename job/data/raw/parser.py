@@ -90,7 +90,7 @@ class Parser:
         # The first that is wrong ends it: all of a large file's rows may be.
         return "skip" if not row.text.strip() or self._layout.between.is_line(row.text) else "error"
 
-    def block(self, block: bytes) -> Any:
+    def block(self, block: bytes | memoryview) -> Any:
         """Parse a block of whole rows and :attr:`last_row` into a record batch.
 
         Numbers come first, as float64 or, where some are not plain, as strings; then names, as dictionary arrays; then

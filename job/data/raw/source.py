@@ -227,12 +227,12 @@ def _exact(encoding: str, begin: bytes) -> str:
     return "utf-16-be" if begin[:1] == b"\0" else "utf-16-le"
 
 
-def as_utf8(data: bytes) -> bytes:
+def as_utf8(data: memoryview) -> bytes | memoryview:
     """Return whole lines with what is not UTF-8 as U+FFFD; those that are all UTF-8 are only looked at."""
     ends = np.array([0, len(data)], np.int32)
     text = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(ends), pa.py_buffer(data)])
     try:
         text.validate(full=True)
     except pa.ArrowInvalid:
-        return data.decode("utf-8", "replace").encode()
+        return bytes(data).decode("utf-8", "replace").encode()
     return data
