@@ -72,7 +72,7 @@ def load_audit(store: Store, dataset: str, fingerprint: str) -> Any:
     where, remedy = store.where(audit_key(dataset)), f"Run `ldp data process --force {dataset}`."
     try:
         with store.reader(audit_key(dataset)) as file:
-            table = pq.read_table(file, page_checksum_verification=True)
+            table = pq.ParquetFile(file, page_checksum_verification=True).read()
     except FileNotFoundError:
         raise ProcessedDataNotFound(
             f"nothing is kept of {dataset} for audits: there is no {where}",

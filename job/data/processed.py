@@ -12,10 +12,10 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from job import bounds
+from job.data import compute as pc
 from job.data.declared import Declared
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
@@ -198,9 +198,7 @@ def load_processed(store: Store, name: str) -> ProcessedData:
     for key in (features_key(name), target_key(name)):
         try:
             with _readable(store, name), _reader(store, key) as file:
-                _check_sizes(pq.ParquetFile(file))
-                table = pq.read_table(file, page_checksum_verification=True, read_dictionary=["group"])
-                tables.append(_plain_texts(table))
+                tables.append(_plain_texts(_read(file)))
         except FileNotFoundError:
             raise ProcessedDataNotFound(
                 f"there are no processed data of {name}: {store.where(key)} is missing",
@@ -250,6 +248,14 @@ def _reader(store: Store, key: str) -> Iterator[BinaryIO]:
             raise ValueError(f"{key} has {size:,} bytes, where at most {bounds.PROCESSED_BYTES:,} can be")
         file.seek(0)
         yield file
+
+
+def _read(file: BinaryIO) -> Any:
+    # Not read_table, which imports what a dataset of many files needs: ten times what a small one takes.
+    found = pq.ParquetFile(file)
+    _check_sizes(found)
+    groups = {"group"} & {*found.schema_arrow.names}
+    return pq.ParquetFile(file, page_checksum_verification=True, read_dictionary=list(groups)).read()
 
 
 def _check_sizes(file: pq.ParquetFile) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from job.data.conversion import to_codes, to_numpy
+from job.data.conversion import to_codes
 from job.data.datasets.dataset import DerivedFile
 from job.metrics import Array
 
@@ -73,7 +73,7 @@ def of_one_kind(column: Column) -> list[Any]:
 def is_missing(piece: Any) -> Array:
     """Return which cells of a stretch are missing, as bool ndarray of shape (n,)."""
     if not isinstance(piece, np.ndarray):
-        return to_numpy(piece.is_null())
+        return to_codes(piece) < 0
     return np.isnat(piece) if piece.dtype.kind == "M" else np.isnan(piece)
 
 

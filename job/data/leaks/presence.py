@@ -83,7 +83,7 @@ def is_key(column: Column) -> bool:
         return False
     if not isinstance(column[0], np.ndarray):
         few = column[0][: min(len(column[0]), LEAST_KEYS)]
-        return len(few.unique()) == len(few) and _all_differ(np.concatenate(as_codes(column)))
+        return _all_differ(as_codes([few])[0]) and _all_differ(np.concatenate(as_codes(column)))
     few = column[0][:MANY_KEYS]  # which tells nearly all that are none
     if few.dtype.kind not in "iuf" or (few != np.floor(few)).any() or not _all_differ(few):
         return False

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from job.data import compute as pc
 from job.data.conversion import to_arrow, to_numpy, to_strings
 from job.data.raw.dates import date_of, out_of_bounds, why_no_date
 from job.data.raw.dialect import LARGEST_NUMBER, Dialect

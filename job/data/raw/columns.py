@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from job import bounds
+from job.data import compute as pc
 from job.data.conversion import joined, to_arrow, to_strings
 from job.data.raw.dialect import LARGEST_NUMBER
 from job.metrics import Array

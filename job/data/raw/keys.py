@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from job.data import compute as pc
 from job.data.conversion import to_numpy, to_strings
 from job.data.raw.cells import numbers
 from job.data.raw.columns import NumberPiece

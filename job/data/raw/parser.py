@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pyarrow import csv as pa_csv
 
+from job.data import compute as pc
 from job.data.conversion import to_numpy, to_strings
 from job.data.raw.between import Between
 from job.data.raw.columns import END, Odd

@@ -12,8 +12,8 @@ from typing import BinaryIO, NoReturn, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from job.data import compute as pc
 from job.data.raw.blocks import parse_in_order, parse_side_by_side
 from job.data.raw.columns import Cells, NumberPiece, Odd, Texts, TooMuch
 from job.data.raw.diagnosis import another_header, diagnose
