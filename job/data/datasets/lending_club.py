@@ -90,10 +90,10 @@ def derive(raw: RawTable, put: Put) -> Derived:
         raw, "loan_status", STATUSES, "is not a status of this dataset", "Correct the cell or remove the row."
     )
     rows = np.flatnonzero(status < 2)
-    values = {name: numbers(raw, name)[rows] for name in NUMBERS}
+    values = {name: numbers(raw, name).take(rows) for name in NUMBERS}
     issued, earliest = loan_dates(raw, status < 2)
-    issued, earliest = issued[rows], earliest[rows]
-    values["emp_length"] = employment_years(raw)[rows]
+    issued, earliest = issued.take(rows), earliest.take(rows)
+    values["emp_length"] = employment_years(raw).take(rows)
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     there = {name: put(column) for name, column in values.items()}
     there |= _ratios(there)
@@ -122,7 +122,7 @@ def derive(raw: RawTable, put: Put) -> Derived:
 
 def lenders_rate(raw: RawTable, rows: Array) -> dict[str, Array]:
     """Return the rate of some loans, where the file has it: set by the lender, who knew more than was asked for."""
-    return {RATE.name: numbers_if_any(raw, RATE.name)[rows]} if raw.has(RATE.name) else {}
+    return {RATE.name: numbers_if_any(raw, RATE.name).take(rows)} if raw.has(RATE.name) else {}
 
 
 def loan_dates(raw: RawTable, finished: Array) -> tuple[Array, Array]:
@@ -186,7 +186,7 @@ def employment_years(raw: RawTable) -> Array:
                 "Write it as '3 years', '< 1 year' or '10+ years'.",
             )
         years.append(0.0 if match[1].startswith("<") else float(match[1].rstrip("+")))
-    return np.array([*years, np.nan])[found.codes]
+    return np.array([*years, np.nan]).take(found.codes)
 
 
 BLOCK_ROWS = 100_000

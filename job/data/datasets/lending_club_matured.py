@@ -54,9 +54,9 @@ def derive(raw: RawTable, put: Put) -> Derived:
     undue = finished & (term == 0)
     matured = finished & ~undue & (due <= np.datetime64(AS_OF, "M"))
     rows = np.flatnonzero(matured)
-    values = {name: numbers(raw, name)[rows] for name in PLAIN}
-    issued, earliest = issued[rows], earliest[rows]
-    values["emp_length"] = employment_years(raw)[rows]
+    values = {name: numbers(raw, name).take(rows) for name in PLAIN}
+    issued, earliest = issued.take(rows), earliest.take(rows)
+    values["emp_length"] = employment_years(raw).take(rows)
     values["credit_age"] = (issued - earliest) / np.timedelta64(1, "D") / DAYS_PER_MONTH
     there = {name: put(column) for name, column in values.items()}
     there["revol_to_income"] = over(there["revol_bal"], there["annual_inc"] / 12)

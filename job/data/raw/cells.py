@@ -143,7 +143,7 @@ class Categories:
 
     def take(self, rows: Array) -> Categories:
         """Return the categories of some rows."""
-        return Categories(self.codes[rows], self.values)
+        return Categories(self.codes.take(rows), self.values)
 
     def texts(self) -> Any:
         """Return the column as a pyarrow dictionary array of strings, missing as null."""
@@ -162,7 +162,7 @@ def categories(raw: RawTable, column: str) -> Categories:
     order = sorted(set(cells.values) - {*MISSING, *raw.dialect.missing})
     place = {value: i for i, value in enumerate(order)}
     to_code = np.array([place.get(value, -1) for value in cells.values] or [-1], dtype=np.int32)
-    return Categories(to_code[cells.codes], tuple(order))
+    return Categories(to_code.take(cells.codes), tuple(order))
 
 
 def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str, remedy: str) -> Array:
@@ -174,7 +174,7 @@ def mapped(raw: RawTable, column: str, mapping: Mapping[str, int], problem: str,
         Naming the line of the first cell that the mapping lacks.
     """
     found = raw.texts(column)
-    codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8)[found.codes]
+    codes = np.array([mapping.get(value, -1) for value in found.values], dtype=np.int8).take(found.codes)
     if (codes < 0).any():
         row = int((codes < 0).argmax())
         raw.refuse(row, column, found.at(row), problem, remedy)
@@ -213,4 +213,4 @@ def months(
             row = int((found.codes == i).argmax())
             raw.refuse(row, column, value, *(why_not(value) if day is None else out_of_bounds(first, last)))
         days.append(np.datetime64(day, "D"))
-    return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]")[found.codes]
+    return np.array([*days, np.datetime64("NaT", "D")], dtype="datetime64[D]").take(found.codes)
