@@ -17,6 +17,10 @@ NOTE_BYTES = 64 * KIB
 ATTEMPT_BYTES = MIB
 FAILURE_BYTES = MIB
 CHECKPOINT_BYTES = 64 * MIB
+STRETCH_BYTES = 4 * MIB
+"""Of the neighbours of some thousand rows that are saved."""
+STRETCHES = 20_000
+"""How many of those are read."""
 RESULT_BYTES = 128 * MIB
 OBJECT_BYTES = 64 * MIB
 """Of an object of no particular kind."""

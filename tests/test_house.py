@@ -32,7 +32,7 @@ DATA_FLOORS: tuple[frozenset[str], ...] = (
     frozenset({"datasets"}),
     frozenset({"declarations"}),
     frozenset({"raw", "processed"}),
-    frozenset({"conversion", "declared"}),
+    frozenset({"conversion", "declared", "compute"}),
 )
 # On the ground floor everybody may use what has no imports of its own but these.
 GROUND_MAY_IMPORT = frozenset({

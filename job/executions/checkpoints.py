@@ -20,7 +20,7 @@ from job.console import Console
 from job.errors import ResultInvalid, StorageRefused
 from job.executions.executions import Execution
 from job.records import Malformed, is_number, read_object
-from job.store import Store, progress_prefix
+from job.store import Store, neighbours_prefix, progress_prefix
 from job.training.candidates import count_candidates
 from job.training.on_gpu import device_of
 from job.training.search import Fit, Place
@@ -178,5 +178,6 @@ def tidy(store: Store, execution: Execution, done: Iterable[Unit]) -> None:
 
 def in_flight(store: Store, execution: Execution) -> set[str]:
     """Return the names of the units that have checkpoints."""
-    prefix = progress_prefix(execution.id)
-    return {info.key.removeprefix(prefix).rsplit("/", 1)[0] for info in store.objects(prefix)}
+    prefix, others = progress_prefix(execution.id), neighbours_prefix(execution.id)
+    keys = (info.key for info in store.objects(prefix))
+    return {key.removeprefix(prefix).rsplit("/", 1)[0] for key in keys if not key.startswith(others)}

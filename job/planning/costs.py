@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from job.planning.fit_costs import binning_cost, fit_cost, resampling_cost, sampled
+from job.planning.fit_costs import binning_cost, fit_cost, resampling_cost, resampling_step, sampled
 from job.planning.items import Item
 from job.planning.searches import Search, Searches
 from job.planning.shares import fold_share, training_share
@@ -55,8 +55,9 @@ class ItemCost:
         An item has one unit of each technique.
     cpu_seconds : float
     unbroken_s : float
-        The most that has to be done in one go, since nothing of it outlives an attempt: a fold is made, and the dearest
-        fit on it, of all training rows where that is the winner's.
+        The most that has to be done in one go, since nothing of it outlives an attempt: a fold is made, but for those
+        stretches of its neighbours that are found, and the dearest fit on it, of all training rows where that is the
+        winner's.
     """
 
     units: Mapping[Technique, UnitCost]
@@ -179,7 +180,7 @@ def _unbroken(searches: Searches, search: Search, unit: Unit, info: Shape) -> fl
     rows = {
         one: fold_rows(searches, one, unit, info) / fold_share(searches.spec, unit) for one in chain(search.sampler)
     }
-    before = sum(resampling_cost(sampler, count, info.features) for sampler, count in rows.items())
+    before = sum(resampling_step(sampler, count, info.features) for sampler, count in rows.items())
     dearest = max(
         fit_cost(search.model, one.fitted, search.sampler, rows[search.sampler], info.features)
         + binning_cost(search.model, [one.fitted], rows[search.sampler], info.features)

@@ -14,6 +14,7 @@ from typing import Final
 
 from job.training.candidates import WEIGHT_PARAMETERS, Candidate, ModelName
 from job.training.comparing import TREE, certain
+from job.training.stretches import STRETCH
 from job.training.techniques import Sampler
 
 _FEATURES = 26  # those of the Taiwan data; rows count in 100,000
@@ -159,6 +160,12 @@ def resampling_cost(sampler: Sampler, rows: float, features: int) -> float:
     if certain(int(rows), features):
         return _BLOCKS_S.get(sampler, 0.0) * math.pow(size, _BLOCKS_POWER) * features / 42
     return _PAIRS_S.get(sampler, 0.0) * size**2 * features / 42
+
+
+def resampling_step(sampler: Sampler, rows: float, features: int) -> float:
+    """Return what of :func:`resampling_cost` is lost where it is interrupted: all of it, or a stretch of a search."""
+    whole = resampling_cost(sampler, rows, features)
+    return whole if certain(int(rows), features) or rows <= STRETCH else whole * STRETCH / rows
 
 
 def _size(rows: float, power: float = 1.0) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from job.console import Console
 from job.running.flight import Flight
-from job.running.news import Begun, Failed, FallBack, FitMade, Made, News, Task, Warned
+from job.running.news import Begun, Compared, Failed, FallBack, FitMade, Made, News, Task, Warned
 from job.running.outbox import Outbox
 from job.running.processes import Pool
 from job.running.track import Track
@@ -92,6 +92,8 @@ class Dispatch:
             self._failed(news, left)
         elif isinstance(news, FallBack):
             self._fell_back(news.rows)
+        elif isinstance(news, Compared):
+            self.flight.keep(news)
         elif isinstance(news, Warned):
             if news.text not in self.warned:  # each worker tells it
                 self.warned.add(news.text)
@@ -109,7 +111,9 @@ class Dispatch:
         if rows < _LONG:
             self.console.detail("all_pairs", words, rows=rows)
         else:
-            self.console.warning("all_pairs", f"{words}; a million rows take up to an hour", rows=rows)
+            self.console.warning(
+                "all_pairs", f"{words}; a million take up to an hour, and what is found is saved", rows=rows
+            )
 
     def _failed(self, news: Failed, left: set[Unit]) -> None:
         self.flight.fail(news.unit, news.error, news.traceback)

@@ -19,14 +19,14 @@ from typing import Any
 from job.arrays import CPU, Device
 from job.console import Console
 from job.errors import ResultMismatch, StorageError, StorageRefused, one_line
-from job.executions import checkpoints
+from job.executions import checkpoints, neighbours
 from job.executions.attempts import Attempt, End
 from job.executions.executions import Execution
 from job.executions.provenance import provenance
 from job.executions.results import commit, encode
 from job.planning.loss import is_due
 from job.progress import Outlook
-from job.running.news import Made, Task
+from job.running.news import Compared, Made, Task
 from job.running.outbox import Outbox
 from job.store import Store, failure_key
 from job.training.search import Fit, Place
@@ -125,6 +125,11 @@ class Flight:
         entry = self._unfinished[unit]
         entry.fits[place] = fit
         entry.unsaved += 1
+
+    def keep(self, news: Compared) -> None:
+        """Save neighbours that were found, for an attempt that has to go on from them."""
+        key, data = neighbours.stretch_key(self._execution.id, news.name), neighbours.encode(news.data)
+        self._outbox.send(key, lambda: self._store.put(key, data, durable=False), lost=self._left_out)
 
     def hurry(self) -> None:
         """Ask, from any thread, that everything be saved at the next occasion."""

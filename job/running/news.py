@@ -99,11 +99,19 @@ class FallBack:
 
 
 @dataclass(frozen=True)
+class Compared:
+    """A stretch of such a search is done: the name that it goes by, and what was found."""
+
+    name: str
+    data: bytes
+
+
+@dataclass(frozen=True)
 class Warned:
     """A library warned of something while a work item ran."""
 
     text: str
 
 
-News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull | FallBack | Warned"
+News: TypeAlias = "Begun | FitMade | Made | Failed | ScratchFull | FallBack | Compared | Warned"
 """What workers tell of units."""

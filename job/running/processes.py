@@ -19,14 +19,16 @@ import numpy as np
 from job.arrays import CPU, Device
 from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
-from job.errors import GpuMemoryShort, NoSpaceLeft, ProcessedDataInvalid
+from job.errors import GpuMemoryShort, NoSpaceLeft, ProcessedDataInvalid, StorageError
 from job.executions.executions import Execution
+from job.executions.neighbours import saved
 from job.metrics import Array
 from job.planning.loss import CHECKPOINT_S
 from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.scratch import room_for_folds
 from job.planning.shards import Shard
 from job.running.beside import reference_rows
+from job.running.compared import Compares, lay
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task, Warned
 from job.running.scratch import scratch_directory
@@ -116,6 +118,7 @@ class _Setup:
                 lambda: note(ScratchFull()),
                 lambda rows: note(FallBack(rows)),
                 self.device,
+                Compares(self.scratch, note),
             )
             _Item(self, task, *data[dataset], self.layouts[dataset], cache, note, threads).run()
             while not warned.empty():  # told here, for any thread may warn, and a pipe takes one at a time
@@ -215,6 +218,7 @@ class Processes(AbstractContextManager["Processes"]):
             layouts = {name: self._spill(name) for name in dict.fromkeys(unit.dataset for unit in units)}
             spec = self._execution.spec
             grids = {(unit.model, unit.technique): spec.grid(unit) for unit in units}
+            self._bring_neighbours()
             setup = _Setup(self._scratch, self._room(), spec.protocol, grids, layouts)
             count, room = self._count()
             self._pool = self._stack.enter_context(
@@ -235,6 +239,19 @@ class Processes(AbstractContextManager["Processes"]):
             )
             self._stack = self._stack.pop_all()
         return self
+
+    def _bring_neighbours(self) -> None:
+        """Lay what earlier attempts found of neighbours where workers look for it; without it they seek again."""
+        count = 0
+        try:
+            for name, data in saved(self._store, self._execution.id, self._console):
+                lay(self._scratch, name, data)
+                count += 1
+        except StorageError as error:
+            self._console.warning("neighbours_unreadable", f"{error.what}; they are sought again")
+        if count:
+            what = f"going on from {count} stretches of neighbours of folds in the making"
+            self._console.info("neighbours_found", what, stretches=count)
 
     def _room(self) -> int:
         """Return how many bytes prepared folds may take: where nobody says, not all that is free."""

@@ -13,7 +13,7 @@ from typing import Any
 from job.arrays import Device
 from job.console import Console
 from job.errors import Interrupted, UsageError
-from job.executions import checkpoints
+from job.executions import checkpoints, neighbours
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
 from job.executions.resolve import resolve
@@ -200,6 +200,17 @@ class _Run:
         self._fly(tuple(damaged), attempt)
         for unit, what in self._unsound(tuple(damaged)).items():
             self._refuse(unit, f"{what}, although it was written")
+        self._forget_neighbours()
+
+    def _forget_neighbours(self) -> None:
+        """Remove what was saved of folds in the making, where no unit of the execution is left that may need it."""
+        if self.failures or self.waiting:
+            return
+        everything = set(self.planned.units)
+        if everything == set(self.wanted) or everything <= set(
+            self.ask(lambda: present_results(self.store, self.execution))
+        ):
+            self.ask(lambda: neighbours.remove(self.store, self.execution.id))
 
     def _complete_divided(self, attempt: Attempt) -> None:
         """Fit the winners of those divided items whose folds are all searched; the others wait for other shards.

@@ -96,6 +96,11 @@ def progress_prefix(execution: str) -> str:
     return f"{EXECUTIONS}/{execution}/progress/"
 
 
+def neighbours_prefix(execution: str) -> str:
+    """Return the prefix of the neighbours that were found of folds in the making; no unit has such a name."""
+    return f"{progress_prefix(execution)}neighbours/"
+
+
 def attempts_prefix(execution: str) -> str:
     """Return the prefix of the records of an execution's attempts."""
     return f"{EXECUTIONS}/{execution}/attempts/"

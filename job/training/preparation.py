@@ -26,6 +26,7 @@ from job.metrics import Array
 from job.training.resampling import resample
 from job.training.splits import Fold
 from job.training.steps import ColumnSteps, draw_in, with_indicators
+from job.training.stretches import NOWHERE, Kept
 from job.training.techniques import BEFORE, Sampler, chain
 
 _COLUMNS = 4
@@ -111,10 +112,10 @@ def _medians(X: Array) -> Array:
 
 
 def _resampled(
-    sampler: Sampler, before: PreparedFold, seed: int, on_fall_back: Callable[[int], None], device: Device
+    sampler: Sampler, before: PreparedFold, seed: int, on_fall_back: Callable[[int], None], device: Device, kept: Kept
 ) -> PreparedFold:
     start = time.process_time()
-    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed, on_fall_back, device)
+    X_train, y_train = resample(sampler, before.X_train, before.y_train, seed, on_fall_back, device, kept)
     spent = before.cpu_seconds + time.process_time() - start
     return PreparedFold(X_train, y_train, before.X_valid, before.y_valid, spent)
 
@@ -134,6 +135,8 @@ class FoldCache:
         Told, before it begins, that a fold's neighbours are sought in the slow way, and among how many rows.
     device : Device
         Where rows are compared; folds are the same.
+    kept : Kept
+        Where neighbours are kept that are sought in the slow way.
     """
 
     _ARRAYS = ("X_train", "y_train", "X_valid", "y_valid")
@@ -145,12 +148,14 @@ class FoldCache:
         on_full: Callable[[], None] = lambda: None,
         on_fall_back: Callable[[int], None] = lambda _rows: None,
         device: Device = CPU,
+        kept: Kept = NOWHERE,
     ) -> None:
         self._directory = directory
         self._limit = limit
         self._on_full = on_full
         self._on_fall_back = on_fall_back
         self._device = device
+        self._neighbours = kept
 
     def get(
         self,
@@ -182,7 +187,7 @@ class FoldCache:
             made = self.get(
                 X, target, fold, dataset=dataset, sampler=before, seed=seed, random_state=random_state, steps=steps
             )
-            return _resampled(sampler, made, state, self._on_fall_back, self._device)
+            return _resampled(sampler, made, state, self._on_fall_back, self._device, self._neighbours)
 
         if self._directory is None:
             return make()

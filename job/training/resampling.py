@@ -1,9 +1,8 @@
 """The rows that a sampler adds to a fold and takes away from it: those of imbalanced-learn, byte for byte.
 
 What takes long there are the neighbours of every row among all. :mod:`job.training.neighbours` finds them; where that
-is uncertain imbalanced-learn does, which takes an hour for a million rows. A worker is ended in the middle of that hour
-when the run has to stop, and whoever needs the fold makes it again: like a fit in progress, it has nothing half done to
-keep.
+is uncertain imbalanced-learn does, which takes an hour for a million rows: stretch by stretch, so that a worker that is
+ended in that hour loses one of them (:mod:`job.training.stretches`).
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from job.training import on_gpu
 from job.training.comparing import FEW, Place, place_of
 from job.training.distances import Uncertain
 from job.training.neighbours import neighbours, tomek_links
+from job.training.stretches import NOWHERE, Kept, nearest_of_all
 from job.training.techniques import SMOTE_NEIGHBORS, Sampler
 
 MANY_TO_INTERPOLATE = 20_000  # rows of the rarer class, from which on SMOTE's neighbours are found sooner by blocks
@@ -32,6 +32,7 @@ def resample(
     seed: int,
     on_fall_back: Callable[[int], None] = lambda _rows: None,
     device: Device = CPU,
+    kept: Kept = NOWHERE,
 ) -> tuple[Array, Array]:
     """Resample the training rows of a fold, as imbalanced-learn does with ``random_state = seed`` and one thread.
 
@@ -47,6 +48,8 @@ def resample(
         Told, before it begins, of how many rows scikit-learn itself seeks the neighbours; not of few.
     device : Device
         Where rows are compared with each other; the answer is the same. No memory of it stays taken.
+    kept : Kept
+        Where neighbours are kept that scikit-learn itself seeks among many rows.
 
     Returns
     -------
@@ -66,30 +69,29 @@ def resample(
         if sampler == "random_under_sampling":
             X, target = RandomUnderSampler(random_state=seed).fit_resample(X, target)
         elif sampler == "smote":
-            X, target = _smote(X, target, seed, on_fall_back, device)
+            X, target = _smote(X, target, seed, on_fall_back, device, kept)
         else:
-            X, target = _without_tomek_links(X, target, on_fall_back, device)
+            X, target = _without_tomek_links(X, target, on_fall_back, device, kept)
     return np.ascontiguousarray(X, dtype=np.float32), target
 
 
 def _without_tomek_links(
-    X: Array, target: Array, on_fall_back: Callable[[int], None], device: Device
+    X: Array, target: Array, on_fall_back: Callable[[int], None], device: Device, kept: Kept
 ) -> tuple[Array, Array]:
     from imblearn.under_sampling import TomekLinks
 
     try:
         with _there(device) as where:
-            kept = ~tomek_links(X, target, where)
+            links = tomek_links(X, target, where)
     except Uncertain:
         if len(X) >= FEW:
             on_fall_back(len(X))
-        resampled: tuple[Array, Array] = TomekLinks(sampling_strategy="all").fit_resample(X, target)
-        return resampled
-    return X[kept], target[kept]
+        links = TomekLinks.is_tomek(target, nearest_of_all(X, 2, kept)[:, 1], (0, 1))
+    return X[~links], target[~links]
 
 
 def _smote(
-    X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None], device: Device
+    X: Array, target: Array, seed: int, on_fall_back: Callable[[int], None], device: Device, kept: Kept
 ) -> tuple[Array, Array]:
     from imblearn.over_sampling import SMOTE
     from sklearn.neighbors import NearestNeighbors
@@ -97,14 +99,13 @@ def _smote(
     class Neighbours(NearestNeighbors):  # type: ignore[misc]
         """Finds the neighbours of all rows by blocks."""
 
-        def kneighbors(self, X: Array, **options: Any) -> Array:
+        def kneighbors(self, X: Array, **_options: Any) -> Array:
             try:
                 with _there(device) as where:
                     found = neighbours(X, self.n_neighbors - 1, where)
             except Uncertain:
                 on_fall_back(len(X))
-                theirs: Array = super().kneighbors(X, **options)
-                return theirs
+                return nearest_of_all(X, self.n_neighbors, kept)
             return np.column_stack([np.arange(len(X)), found])
 
     rarer = min(np.count_nonzero(target), np.count_nonzero(target == 0))

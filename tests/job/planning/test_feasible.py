@@ -12,6 +12,7 @@ from job.data.processing import process
 from job.errors import UsageError
 from job.planning.costs import item_costs
 from job.planning.feasible import Limits, feasible
+from job.planning.fit_costs import resampling_cost
 from job.planning.items import items_of
 from job.planning.plan import Plan, plan
 from job.planning.spec import parse_spec
@@ -53,17 +54,22 @@ def with_size(planned: Plan, rows: int, features: int) -> Plan:
     return replace(planned, infos=infos, costs=item_costs(planned.searches, items_of(planned.units), infos))
 
 
-def test_a_fold_that_takes_longer_to_make_than_an_attempt_may_is_told_before_anything_runs() -> None:
+def test_a_fold_may_take_longer_to_make_than_an_attempt_since_its_neighbours_are_found_in_stretches() -> None:
     text = TINY.replace(TINY[TINY.index("techniques") :].splitlines()[0], 'techniques = ["smote", "smote_tomek"]')
     resampling = plan_of_sample(text)
     # Of 15 features scikit-learn's tree finds the neighbours, in more than an hour for a million rows.
     tree = with_size(resampling, 1_000_000, TREE)
-    cost = max(tree.costs.values(), key=lambda one: one.unbroken_s)
-    assert cost.unbroken_s > 3600 > max(max(part.fits) for part in cost.units.values()), "it is no fit that takes long"
-    assert "a fold and the longest fit on it take longer" in feasible(tree, Limits(4, 14336, 1)).sentence()
-    assert feasible(tree, Limits(4, 14336, 24)).fit.slices is not None
-    # Of more features blocks are certain to find them in a minute.
-    assert feasible(with_size(resampling, 1_000_000, TREE + 1), Limits(4, 14336, 1)).fit.slices is not None
+    assert resampling_cost("smote_tomek", 1_000_000, TREE) > 3600
+    assert max(cost.unbroken_s for cost in tree.costs.values()) < 1200
+    assert feasible(tree, Limits(4, 14336, 1)).fit.slices is not None
+
+
+def test_a_fit_that_takes_longer_than_an_attempt_may_is_told_before_anything_runs(planned: Plan) -> None:
+    large = with_size(planned, 1_000_000, 42)
+    longest = max(cost.unbroken_s for cost in large.costs.values())
+    too_short = feasible(large, Limits(4, 14336, 0.9 * longest / 3600)).sentence()
+    assert "a fold and the longest fit on it take longer" in too_short
+    assert feasible(large, Limits(4, 14336, 2 * longest / 3600 + 1)).fit.slices is not None
 
 
 @pytest.mark.parametrize(("given"), [(4, None, None), (None, 14336, None), (4, 14336, None)])
