@@ -46,6 +46,10 @@ def theirs(X: np.ndarray, y: np.ndarray) -> np.ndarray:
     return links
 
 
+# One row among thousands may be so far out that float32 has too few bits to tell the others apart.
+FAR_OUT = "with outliers"
+
+
 def their_neighbours(X: np.ndarray) -> np.ndarray:
     with threadpool_limits(1):
         return NearestNeighbors(n_neighbors=4).fit(X).kneighbors(X, return_distance=False)[:, 1:]
@@ -56,7 +60,11 @@ def their_neighbours(X: np.ndarray) -> np.ndarray:
 @given(SEEDS, ROWS, FEATURES, SHARES)
 def test_tomek_links_are_those_of_imbalanced_learn(kind: str, seed: int, n: int, p: int, share: float) -> None:
     X, y = rows_of(kind, seed, n, p, share)
-    found = tomek_links(X, y)
+    try:
+        found = tomek_links(X, y)
+    except Uncertain:
+        assert kind == FAR_OUT
+        return
     np.testing.assert_array_equal(found, theirs(X, y))
 
 
@@ -68,7 +76,7 @@ def test_neighbours_are_those_of_scikit_learn(kind: str, seed: int, n: int, p: i
     try:
         found = neighbours(X, 3)
     except Uncertain:
-        assert kind in ("rounded", "one-hot"), "only these have rows that are exactly equally far"
+        assert kind in ("rounded", "one-hot", FAR_OUT), "only these have rows that are equally far"
         return
     np.testing.assert_array_equal(X[found], X[their_neighbours(X)])  # equal rows can stand for each other
 
