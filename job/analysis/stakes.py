@@ -11,6 +11,7 @@ import numpy as np
 from job.analysis.money import ProfitModel, expected_maximum_profit, profit_by_losses
 from job.catalogue import is_own_name
 from job.data.audit import load_audit
+from job.data.conversion import to_array
 from job.data.declarations.declaration import Costs
 from job.data.declarations.stored import find_declaration
 from job.metrics import Array
@@ -73,7 +74,7 @@ def declared_costs(store: Store, dataset: str, fingerprint: str | None) -> Decla
     names = tuple(declaration.costs.columns)
     table = load_audit(store, dataset, fingerprint or "") if names else None
     return Declared(
-        declaration.costs, {} if table is None else {name: table[name].to_numpy().astype(np.float64) for name in names}
+        declaration.costs, {} if table is None else {name: to_array(table[name]).astype(np.float64) for name in names}
     )
 
 

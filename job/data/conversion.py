@@ -10,7 +10,13 @@ import pyarrow as pa
 
 from job.metrics import Array
 
-_TYPES = {pa.float64(): np.float64, pa.int32(): np.int32}
+_TYPES: dict[Any, Any] = {
+    pa.float64(): np.dtype(np.float64),
+    pa.float32(): np.dtype(np.float32),
+    pa.int32(): np.dtype(np.int32),
+    pa.int8(): np.dtype(np.int8),
+    pa.date32(): np.dtype("datetime64[D]"),
+}
 
 
 def to_numpy(values: Any) -> Array:
@@ -34,24 +40,39 @@ def to_numpy(values: Any) -> Array:
     return np.where(_bits(known, start + count)[start:], found, np.nan)
 
 
-def joined(pieces: Sequence[Any]) -> Array:
-    """Return pyarrow arrays one after the other as :func:`to_numpy` does, in memory of their own.
+def joined(pieces: Sequence[Any], of: Any) -> Array:
+    """Return pyarrow arrays one after the other as ndarray of shape (n,), with memory of its own.
 
     Parameters
     ----------
-    pieces : sequence of pyarrow arrays of float64 or int32, at least one
+    pieces : sequence of pyarrow arrays
+        Missing floats become NaN, missing days NaT.
+    of : pyarrow type of all of them
+        float64, float32, int32, int8 or date32.
+
+    Raises
+    ------
+    ValueError
+        Where a whole number is missing.
     """
-    found: Array = np.empty(sum(map(len, pieces)), _TYPES[pieces[0].type])
+    kind = _TYPES[of]
+    stored = np.dtype(np.int32) if kind.kind == "M" else kind
+    found: Array = np.empty(sum(map(len, pieces)), kind)
     start = 0
     for piece in pieces:
         here, offset = found[start : start + len(piece)], piece.offset
         start += len(piece)
         if len(piece):
             known, content = piece.buffers()
-            here[:] = np.frombuffer(content, here.dtype, len(piece), offset * here.itemsize)
+            here[:] = np.frombuffer(content, stored, len(piece), offset * stored.itemsize).astype(kind, copy=False)
             if piece.null_count:
-                here[~_bits(known, offset + len(piece))[offset:]] = np.nan
+                here[~_bits(known, offset + len(piece))[offset:]] = "NaT" if kind.kind == "M" else np.nan
     return found
+
+
+def to_array(column: Any) -> Array:
+    """Return a table's column as :func:`joined` does its chunks."""
+    return joined(column.chunks, column.type)
 
 
 def to_codes(values: Any) -> Array:

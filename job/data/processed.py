@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 
 from job import bounds
 from job.data import compute as pc
+from job.data.conversion import to_array
 from job.data.declared import Declared
 from job.errors import ProcessedDataInvalid, ProcessedDataNotFound, is_of_system, one_line, shown
 from job.metrics import Array
@@ -213,14 +214,14 @@ def load_processed(store: Store, name: str) -> ProcessedData:
             raise _invalid(store, name, "do not belong together: features and target have other fingerprints")
         if (features.num_rows, features.num_columns, labels.num_rows) != (info.rows, info.features, info.rows):
             raise _invalid(store, name, "have another number of rows or features than they say")
-        columns: dict[str, Any] = {c: features[c].to_numpy() for c in features.column_names}
+        columns: dict[str, Any] = {c: to_array(features[c]) for c in features.column_names}
         X = np.empty((features.num_rows, features.num_columns), np.float32)
         for i, column in enumerate(columns.values()):
             X[:, i] = column
-        target = labels["target"].to_numpy()
+        target = to_array(labels["target"])
         group = labels["group"].combine_chunks() if "group" in labels.column_names else None
-        time = labels["time"].to_numpy().astype("datetime64[D]") if "time" in labels.column_names else None
-        horizon = labels["horizon"].to_numpy() if "horizon" in labels.column_names else None
+        time = to_array(labels["time"]) if "time" in labels.column_names else None
+        horizon = to_array(labels["horizon"]) if "horizon" in labels.column_names else None
         found = fingerprint(columns | label_columns(target, group, time, horizon) | info.declared.columns())
     if found != info.fingerprint:
         raise _invalid(store, name, "do not have the values that their fingerprint says")

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from job import bounds
 from job.console import Console
+from job.data.conversion import to_array
 from job.errors import ObjectTooLarge, ResultInvalid, ResultMismatch, is_of_system, one_line
 from job.executions.provenance import differing
 from job.executions.record import check_record
@@ -181,7 +182,7 @@ def decode(data: bytes, where: str = "a result", most_rows: int = bounds.ROWS) -
         table = file.read(use_threads=False)
         metadata = table.schema.metadata or {}
         record, run = (read_object(metadata.get(name, b"")) for name in (_RECORD, _RUN))
-        columns = [table.column(name).to_numpy() for name in schema.names]
+        columns = [to_array(table.column(name)) for name in schema.names]
         expected = _digest({key: value for key, value in record.items() if key != "digest"}, columns)
         if record.get("digest") != expected:
             raise Malformed("the digest does not match the contents")

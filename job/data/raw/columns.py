@@ -164,7 +164,7 @@ def _joined(
         chunks = pa.chunked_array([columns[i] for columns in blocks], pa.dictionary(pa.int32(), pa.string()))
         pieces = chunks.unify_dictionaries().chunks
         values = pieces[-1].dictionary.to_pylist()
-        codes = joined([piece.indices for piece in pieces])
+        codes = joined([piece.indices for piece in pieces], pa.int32())
         names[name] = Texts(codes, tuple("" if value == END else value.strip() for value in values))
     place = len(numbers) + len(texts)
     has_key = len(blocks[0]) > place
@@ -174,7 +174,7 @@ def _joined(
 
 def _piece(kind: Any, pieces: list[Any]) -> NumberPiece:
     # What is kept of the file has memory of its own: beside it, pyarrow's would not be given back.
-    return joined(pieces) if kind == pa.float64() else pa.chunked_array(pieces, kind).combine_chunks()
+    return joined(pieces, kind) if kind == pa.float64() else pa.chunked_array(pieces, kind).combine_chunks()
 
 
 def _stretch(name: str, kind: Any, pieces: list[Any]) -> NumberPiece:
