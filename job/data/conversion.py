@@ -53,8 +53,10 @@ def joined(pieces: Sequence[Any], of: Any) -> Array:
     Raises
     ------
     ValueError
-        Where a whole number is missing.
+        Where they are of another type, or a whole number is missing.
     """
+    if of not in _TYPES:
+        raise ValueError(f"no numbers or days that can be used: {of}")
     kind = _TYPES[of]
     stored = np.dtype(np.int32) if kind.kind == "M" else kind
     found: Array = np.empty(sum(map(len, pieces)), kind)

@@ -1,23 +1,36 @@
-"""What is saved of a search for a fold's neighbours that takes an hour: the stretches of it that are done.
+"""What is saved of a search for a fold's neighbours that takes long: the stretches of it that are done.
 
-They lie beside the checkpoints of units, for all attempts and shards of an execution, under names that say what was
-searched: whoever has the same rows to search finds them. Each proves itself by a digest; a damaged one is named and
-left out, which costs time and nothing else. All of them go when the execution is complete.
+They lie beside the checkpoints of units, by dataset and seed, for all attempts and shards of an execution. Their names
+say what was searched: whoever has the same rows to search finds them. Each proves itself by a digest; a damaged one is
+named and removed, which costs time and nothing else. They go when all units of their dataset and seed have a result.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, TypeAlias
 
 from job import bounds
 from job.console import Console
-from job.errors import StorageRefused
+from job.errors import ObjectTooLarge, StorageRefused
+from job.executions.executions import Execution, present_results
 from job.store import Store, neighbours_prefix
 
-_NAME = re.compile(r"[0-9a-f]{32}-[0-9]{1,9}")
-_DIGEST_BYTES = 32
+Group: TypeAlias = tuple[str, int]
+"""A dataset and a seed."""
+
+_NAME: Final = re.compile(r"([a-z0-9][a-z0-9_]{0,59})/seed_([0-9]{1,10})/[0-9a-f]{32}-[0-9]{1,9}")
+_DIGEST_BYTES: Final = 32
+_READERS: Final = 8
+
+
+def folder_of(group: Group) -> str:
+    """Return what the names of a group's stretches begin with."""
+    dataset, seed = group
+    return f"{dataset}/seed_{seed}"
 
 
 def stretch_key(execution: str, name: str) -> str:
@@ -30,35 +43,58 @@ def encode(data: bytes) -> bytes:
     return hashlib.sha256(data).digest() + data
 
 
-def saved(store: Store, execution: str, console: Console) -> Iterator[tuple[str, bytes]]:
-    """Yield the names and bytes of what earlier attempts saved, at most :data:`job.bounds.STRETCHES` of them.
+def saved(store: Store, execution: str, groups: Collection[Group], console: Console) -> Iterator[tuple[str, bytes]]:
+    """Yield the names and bytes of what earlier attempts saved of some groups.
 
     Raises
     ------
     StorageError
         Where the storage is away.
     """
+    found = [key for key, group in _stretches(store, execution) if group in groups]
+    if len(found) > bounds.STRETCHES:
+        what = (
+            f"{len(found):,} stretches of neighbours are saved; {bounds.STRETCHES:,} are used, the others sought again"
+        )
+        console.warning("neighbours_left_out", what, stretches=len(found))
+        del found[bounds.STRETCHES :]
+    with ThreadPoolExecutor(_READERS) as pool:
+        for key, data in zip(found, pool.map(lambda key: _read(store, key), found), strict=True):
+            if isinstance(data, StorageRefused):
+                console.warning("neighbours_unreadable", f"{data.what}; they are sought again", key=key)
+            elif data is not None and hashlib.sha256(data[_DIGEST_BYTES:]).digest() == data[:_DIGEST_BYTES]:
+                yield key.removeprefix(neighbours_prefix(execution)), data[_DIGEST_BYTES:]
+            elif data is not None:
+                what = f"{store.where(key)}: neighbours that were saved are damaged; they are sought again"
+                console.warning("neighbours_damaged", what, key=key)
+                store.delete(key)
+
+
+def tidy(store: Store, execution: Execution) -> None:
+    """Remove what nobody will need: of groups whose units all have a result."""
+    found = list(_stretches(store, execution.id))
+    if not found:
+        return
+    left = set(execution.spec.units()) - set(present_results(store, execution))
+    needed = {(unit.dataset, unit.seed) for unit in left}
+    for key, group in found:
+        if group not in needed:
+            store.delete(key)
+
+
+def _stretches(store: Store, execution: str) -> list[tuple[str, Group]]:
+    """Return the keys of stretches and their groups; what has another name is none of ours."""
     prefix = neighbours_prefix(execution)
-    for count, info in enumerate(sorted(store.objects(prefix), key=lambda info: info.key)):
-        name = info.key.removeprefix(prefix)
-        if count == bounds.STRETCHES:
-            break
-        try:
-            small = _NAME.fullmatch(name) and info.size <= bounds.STRETCH_BYTES
-            data = store.get(info.key, bounds.STRETCH_BYTES) if small else b""
-        except StorageRefused as error:
-            console.warning("neighbours_unreadable", f"{error.what}; they are sought again", key=info.key)
-            continue
-        if data is None:  # the execution was completed this moment
-            continue
-        if not small or hashlib.sha256(data[_DIGEST_BYTES:]).digest() != data[:_DIGEST_BYTES]:
-            what = f"{store.where(info.key)}: neighbours that were saved are damaged; they are sought again"
-            console.warning("neighbours_damaged", what, key=info.key)
-            continue
-        yield name, data[_DIGEST_BYTES:]
+    keys = sorted(info.key for info in store.objects(prefix))
+    named = ((key, _NAME.fullmatch(key.removeprefix(prefix))) for key in keys)
+    return [(key, (name[1], int(name[2]))) for key, name in named if name is not None]
 
 
-def remove(store: Store, execution: str) -> None:
-    """Remove what an execution that is complete has no use for."""
-    for info in list(store.objects(neighbours_prefix(execution))):
-        store.delete(info.key)
+def _read(store: Store, key: str) -> bytes | StorageRefused | None:
+    """Return a stretch with its digest, empty where it is too large, or what refused it; None where it has gone."""
+    try:
+        return store.get(key, bounds.STRETCH_BYTES)
+    except ObjectTooLarge:
+        return b""
+    except StorageRefused as error:
+        return error

@@ -50,6 +50,6 @@ class TimedStop:
         """
         if self.reached and not made:
             raise OutOfTime(
-                f"{execution}: {self.max_s:.0f} s (LDP_MAX_SECONDS) went by without one new fit saved",
+                f"{execution}: {self.max_s:.0f} s (LDP_MAX_SECONDS) went by without anything new to go on from saved",
                 "Give it more time (maxJobHours) or more processors; ldp experiment plan --hours says what it takes.",
             )

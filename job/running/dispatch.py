@@ -112,7 +112,7 @@ class Dispatch:
             self.console.detail("all_pairs", words, rows=rows)
         else:
             self.console.warning(
-                "all_pairs", f"{words}; a million take up to an hour, and what is found is saved", rows=rows
+                "all_pairs", f"{words}; a million take an hour and more, and what is found is saved", rows=rows
             )
 
     def _failed(self, news: Failed, left: set[Unit]) -> None:

@@ -94,6 +94,7 @@ class Flight:
         self._alive_at = clock()
         self.finished = 0
         self.fits = 0
+        self.stretches = 0
         self.failures: dict[Unit, str] = {}
 
     def __len__(self) -> int:
@@ -129,7 +130,12 @@ class Flight:
     def keep(self, news: Compared) -> None:
         """Save neighbours that were found, for an attempt that has to go on from them."""
         key, data = neighbours.stretch_key(self._execution.id, news.name), neighbours.encode(news.data)
-        self._outbox.send(key, lambda: self._store.put(key, data, durable=False), lost=self._left_out)
+
+        def write() -> None:
+            self._store.put(key, data, durable=False)
+            self.stretches += 1
+
+        self._outbox.send(key, write, lost=self._left_out)
 
     def hurry(self) -> None:
         """Ask, from any thread, that everything be saved at the next occasion."""

@@ -21,14 +21,14 @@ from job.console import Console
 from job.data.processed import ProcessedInfo, load_processed
 from job.errors import GpuMemoryShort, NoSpaceLeft, ProcessedDataInvalid, StorageError
 from job.executions.executions import Execution
-from job.executions.neighbours import saved
+from job.executions.neighbours import Group, saved
 from job.metrics import Array
 from job.planning.loss import CHECKPOINT_S
 from job.planning.memory import MIB, WORKER, workers_that_fit
 from job.planning.scratch import room_for_folds
 from job.planning.shards import Shard
 from job.running.beside import reference_rows
-from job.running.compared import Compares, lay
+from job.running.compared import Compares, clear, lay
 from job.running.machine import available_bytes
 from job.running.news import Begun, Failed, FallBack, FitMade, Made, ScratchFull, Task, Warned
 from job.running.scratch import scratch_directory
@@ -118,7 +118,7 @@ class _Setup:
                 lambda: note(ScratchFull()),
                 lambda rows: note(FallBack(rows)),
                 self.device,
-                Compares(self.scratch, note),
+                lambda dataset, seed: Compares(self.scratch, (dataset, seed), note),
             )
             _Item(self, task, *data[dataset], self.layouts[dataset], cache, note, threads).run()
             while not warned.empty():  # told here, for any thread may warn, and a pipe takes one at a time
@@ -244,14 +244,19 @@ class Processes(AbstractContextManager["Processes"]):
         """Lay what earlier attempts found of neighbours where workers look for it; without it they seek again."""
         count = 0
         try:
-            for name, data in saved(self._store, self._execution.id, self._console):
+            for name, data in saved(self._store, self._execution.id, self._groups(), self._console):
                 lay(self._scratch, name, data)
                 count += 1
         except StorageError as error:
             self._console.warning("neighbours_unreadable", f"{error.what}; they are sought again")
         if count:
-            what = f"going on from {count} stretches of neighbours of folds in the making"
+            what = f"going on from {count} stretches of neighbours that were found before"
             self._console.info("neighbours_found", what, stretches=count)
+
+    def _groups(self) -> set[Group]:
+        """Return the datasets and seeds of which neighbours may have to be sought."""
+        folds = {fold for task in self._tasks for fold in _folds(task)}
+        return {(dataset, seed) for dataset, sampler, seed in folds if sampler in ("smote", "smote_tomek")}
 
     def _room(self) -> int:
         """Return how many bytes prepared folds may take: where nobody says, not all that is free."""
@@ -306,6 +311,9 @@ class Processes(AbstractContextManager["Processes"]):
                     left[folds] -= 1
                     if not left[folds]:
                         shutil.rmtree(FoldCache.place(self._scratch, *folds), ignore_errors=True)
+                        dataset, _, seed = folds
+                        if not any(count for (one, _, other), count in left.items() if (one, other) == (dataset, seed)):
+                            clear(self._scratch, (dataset, seed))
 
     def _spill(self, dataset: str) -> Layout:
         """Put a dataset where every worker can map it into memory, and return how its rows lie."""

@@ -12,7 +12,7 @@ from typing import Any
 
 from job.arrays import Device
 from job.console import Console
-from job.errors import Interrupted, UsageError
+from job.errors import Interrupted, StorageError, UsageError
 from job.executions import checkpoints, neighbours
 from job.executions.attempts import Attempt
 from job.executions.executions import Execution, present_results
@@ -203,14 +203,11 @@ class _Run:
         self._forget_neighbours()
 
     def _forget_neighbours(self) -> None:
-        """Remove what was saved of folds in the making, where no unit of the execution is left that may need it."""
-        if self.failures or self.waiting:
-            return
-        everything = set(self.planned.units)
-        if everything == set(self.wanted) or everything <= set(
-            self.ask(lambda: present_results(self.store, self.execution))
-        ):
-            self.ask(lambda: neighbours.remove(self.store, self.execution.id))
+        """Remove what was saved of folds that nobody will make any more; the run is complete without that too."""
+        try:
+            neighbours.tidy(self.store, self.execution)
+        except StorageError as error:
+            self.console.warning("not_tidied", f"{error.what}: left there", execution=self.execution.id)
 
     def _complete_divided(self, attempt: Attempt) -> None:
         """Fit the winners of those divided items whose folds are all searched; the others wait for other shards.
@@ -307,7 +304,7 @@ class _Run:
                 self.failures |= flight.failures
             if stop():
                 flight.interrupted(self.means.clock() + FLUSH_S)
-                timed.require_progress(self.execution.id, self.fits + self.finished)
+                timed.require_progress(self.execution.id, self.fits + self.finished + flight.stretches)
                 raise Interrupted(
                     f"stopped by {stop.reason}: {flight.finished} units that this run finished, and the fits of "
                     f"{len(flight)} in flight, are stored in {self.execution.id}",

@@ -97,8 +97,8 @@ def progress_prefix(execution: str) -> str:
 
 
 def neighbours_prefix(execution: str) -> str:
-    """Return the prefix of the neighbours that were found of folds in the making; no unit has such a name."""
-    return f"{progress_prefix(execution)}neighbours/"
+    """Return the prefix of the neighbours that were found of folds in the making; no dataset has such a name."""
+    return f"{progress_prefix(execution)}_neighbours/"
 
 
 def attempts_prefix(execution: str) -> str:

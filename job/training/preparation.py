@@ -135,8 +135,8 @@ class FoldCache:
         Told, before it begins, that a fold's neighbours are sought in the slow way, and among how many rows.
     device : Device
         Where rows are compared; folds are the same.
-    kept : Kept
-        Where neighbours are kept that are sought in the slow way.
+    kept : callable
+        From a dataset and a seed to where neighbours are kept that are sought in the slow way.
     """
 
     _ARRAYS = ("X_train", "y_train", "X_valid", "y_valid")
@@ -148,14 +148,14 @@ class FoldCache:
         on_full: Callable[[], None] = lambda: None,
         on_fall_back: Callable[[int], None] = lambda _rows: None,
         device: Device = CPU,
-        kept: Kept = NOWHERE,
+        kept: Callable[[str, int], Kept] = lambda _dataset, _seed: NOWHERE,
     ) -> None:
         self._directory = directory
         self._limit = limit
         self._on_full = on_full
         self._on_fall_back = on_fall_back
         self._device = device
-        self._neighbours = kept
+        self._kept = kept
 
     def get(
         self,
@@ -187,7 +187,7 @@ class FoldCache:
             made = self.get(
                 X, target, fold, dataset=dataset, sampler=before, seed=seed, random_state=random_state, steps=steps
             )
-            return _resampled(sampler, made, state, self._on_fall_back, self._device, self._neighbours)
+            return _resampled(sampler, made, state, self._on_fall_back, self._device, self._kept(dataset, seed))
 
         if self._directory is None:
             return make()

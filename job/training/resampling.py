@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,8 @@ def _smote(
                     found = neighbours(X, self.n_neighbors - 1, where)
             except Uncertain:
                 on_fall_back(len(X))
-                return nearest_of_all(X, self.n_neighbors, kept)
+                theirs = partial(super().kneighbors, return_distance=False)
+                return nearest_of_all(X, self.n_neighbors, kept, theirs)
             return np.column_stack([np.arange(len(X)), found])
 
     rarer = min(np.count_nonzero(target), np.count_nonzero(target == 0))

@@ -20,13 +20,14 @@ from hypothesis import strategies as st
 from job.arrays import CPU
 from job.console import Console
 from job.errors import Interrupted, OutOfTime
+from job.executions.neighbours import folder_of, saved
 from job.planning.costs import ItemCost, item_costs
 from job.planning.deadline import LEAVE_EARLY_S, MOST_ATTEMPTS, MOST_SHARDS, SPARE_ATTEMPTS, fit, seconds_to_work
 from job.planning.division import divide
 from job.planning.items import Item, items_of
 from job.planning.searches import Searches
 from job.planning.spec import read_spec
-from job.running.news import FitMade, Made
+from job.running.news import Compared, FitMade, Made
 from job.running.processes import Options
 from job.running.runner import Means, RunReport, run_experiment
 from job.running.workers import Note, Outcome
@@ -95,6 +96,26 @@ class SlowPool:
             yield Outcome(task)
 
 
+class SeekingPool(SlowPool):
+    """The first fold's neighbours are sought in stretches that take `fit_s` seconds each; all else takes nothing."""
+
+    def run(self, tasks: Any, stopped: Any, *, alone: bool = False) -> Iterator[Any]:
+        unit = tasks[0].units[0]
+        (execution,) = self._world.store.children("executions/")
+        known = dict(saved(self._world.store, execution, [(unit.dataset, unit.seed)], Console.silent()))
+        for row in range(STRETCHES):
+            name = f"{folder_of((unit.dataset, unit.seed))}/{'0' * 32}-{row}"
+            until = self._world.now + (0 if name in known else self._fit_s)
+            while self._world.now < until:
+                if stopped():
+                    return
+                self._world.now += min(30.0, until - self._world.now)
+                yield None
+            yield Note(tasks[0], Compared(name, b"found"))
+        self._fit_s = 0.0
+        yield from super().run(tasks, stopped, alone=alone)
+
+
 class TimedOut(BaseException):
     """AWS Batch ended the attempt: the job is FAILED, and not retried."""
 
@@ -104,7 +125,9 @@ class SimulatedStop(Stop):
         self.signal, self._reason = number, reason
 
 
-def attempt(now: World, *, timeout_s: int, fit_s: float, leaves: bool = True) -> RunReport | int:
+def attempt(
+    now: World, *, timeout_s: int, fit_s: float, leaves: bool = True, kind: type[SlowPool] = SlowPool
+) -> RunReport | int:
     """Run one attempt as the platform does, and return its report or its exit code."""
     stop = SimulatedStop()
 
@@ -114,7 +137,7 @@ def attempt(now: World, *, timeout_s: int, fit_s: float, leaves: bool = True) ->
 
     @contextmanager
     def pool(*_: Any) -> Iterator[SlowPool]:
-        yield SlowPool(now, fit_s, started + timeout_s)
+        yield kind(now, fit_s, started + timeout_s)
 
     def sleep(seconds: float) -> None:
         now.now += seconds
@@ -128,10 +151,12 @@ def attempt(now: World, *, timeout_s: int, fit_s: float, leaves: bool = True) ->
         return error.exit_code
 
 
-def job(now: World, *, attempts: int, timeout_s: int, fit_s: float, leaves: bool = True) -> tuple[str, int]:
+def job(
+    now: World, *, attempts: int, timeout_s: int, fit_s: float, leaves: bool = True, kind: type[SlowPool] = SlowPool
+) -> tuple[str, int]:
     """Run a job as AWS Batch does and return its state, and how many attempts it had."""
     for count in range(1, attempts + 1):
-        end = attempt(now, timeout_s=timeout_s, fit_s=fit_s, leaves=leaves)
+        end = attempt(now, timeout_s=timeout_s, fit_s=fit_s, leaves=leaves, kind=kind)
         if isinstance(end, RunReport):
             return "SUCCEEDED", count
         if end != 143:
@@ -140,6 +165,7 @@ def job(now: World, *, attempts: int, timeout_s: int, fit_s: float, leaves: bool
 
 
 UNITS = 8
+STRETCHES = 20
 WORK = UNITS * FOLDS * CANDIDATES
 """How many fits the simulated execution has."""
 
@@ -161,6 +187,14 @@ def test_without_the_deadline_such_a_job_is_lost_to_its_time_out() -> None:
     fit_s = 3.0 * timeout / WORK
     with pytest.raises(TimedOut):
         job(world(1), attempts=10, timeout_s=timeout, fit_s=fit_s, leaves=False)
+
+
+def test_a_job_whose_first_fold_takes_several_attempts_to_make_ends_complete() -> None:
+    timeout = 3600
+    state, count = job(world(4), attempts=10, timeout_s=timeout, fit_s=600.0, kind=SeekingPool)
+    assert state == "SUCCEEDED"
+    assert count == pytest.approx(STRETCHES * 600 / seconds_to_work(timeout), abs=1.5)
+    assert count > 3
 
 
 def test_an_attempt_that_saves_nothing_new_fails_instead_of_being_retried_for_ever() -> None:

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from job.data import compute as pc
 from job.data.conversion import to_numpy, to_strings
 from job.data.declarations.dates import reader_of
 from job.data.drafting.guessing import Guess, is_number

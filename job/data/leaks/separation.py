@@ -23,7 +23,7 @@ class Separation:
     auc : float
         At least 0.5: whether low values or high ones go with a default is no matter.
     low : float
-        The lower limit of its 99 % interval; 0.5 where `auc` is not above what is asked about.
+        The lower limit of its 99 % interval.
     """
 
     auc: float
@@ -67,6 +67,7 @@ def _highest_auc(values: Array, bad: Array) -> float:
     values : float ndarray of shape (n,)
         Missing ones as NaN, which stand below all others or above them.
     bad : bool ndarray of shape (n,)
+        Both values occur.
     """
     with np.errstate(over="ignore"):
         distances = (values - np.fmin.reduce(values)).astype(np.float32)
