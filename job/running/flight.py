@@ -1,8 +1,8 @@
 """Units in flight: what they have finished so far is saved now and then, and what lands is committed.
 
 Losing the process at any instruction loses at most what was finished since the last checkpoint, and the fits in
-progress. Each unit costs at most one write in `checkpoint_s` seconds, and none where it lands sooner. A fold's neighbours
-that are sought for long are saved as they are found, some thousand rows at a time.
+progress. Each unit costs at most one write in `checkpoint_s` seconds, and none where it lands sooner. Neighbours of a
+fold that are sought for long are saved as they are found, some thousand rows at a time.
 """
 
 from __future__ import annotations
