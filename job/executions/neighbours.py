@@ -11,6 +11,7 @@ import hashlib
 import re
 from collections.abc import Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from job import bounds
@@ -67,12 +68,19 @@ def saved(store: Store, execution: str, groups: Collection[Group], console: Cons
             elif data is not None:
                 what = f"{store.where(key)}: neighbours that were saved are damaged; they are sought again"
                 console.warning("neighbours_damaged", what, key=key)
-                store.delete(key)
+                with suppress(StorageRefused):  # then it is named again the next time
+                    store.delete(key)
 
 
 def tidy(store: Store, execution: Execution) -> None:
-    """Remove what nobody will need: of groups whose units all have a result."""
-    found = list(_stretches(store, execution.id))
+    """Remove what nobody will need: of groups whose units all have a result.
+
+    Raises
+    ------
+    StorageError
+        Where the storage is away, or refuses to delete; what is left costs room and nothing else.
+    """
+    found = _stretches(store, execution.id)
     if not found:
         return
     left = set(execution.spec.units()) - set(present_results(store, execution))

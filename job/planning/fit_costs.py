@@ -163,7 +163,10 @@ def resampling_cost(sampler: Sampler, rows: float, features: int) -> float:
 
 
 def resampling_step(sampler: Sampler, rows: float, features: int) -> float:
-    """Return what of :func:`resampling_cost` is lost where it is interrupted: all of it, or a stretch of a search."""
+    """Return what of :func:`resampling_cost` is lost where it is interrupted: all of it, or a stretch of a search.
+
+    In CPU seconds; the parameters are the same.
+    """
     whole = resampling_cost(sampler, rows, features)
     return whole if certain(int(rows), features) or rows <= STRETCH else whole * STRETCH / rows
 

@@ -222,7 +222,16 @@ def one_hot(
 
 
 def over(numerator: Any, denominator: Any) -> Any:
-    """Return a ratio of numbers of any device; what is not finite is missing, as over 0."""
+    """Return a ratio; what is not finite is missing, as over 0.
+
+    Parameters
+    ----------
+    numerator, denominator : float64 arrays of shape (n,), of one device
+
+    Returns
+    -------
+    float64 array of shape (n,), of that device
+    """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         ratio = numerator / denominator
     xp = namespace(ratio)
