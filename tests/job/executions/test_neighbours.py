@@ -6,6 +6,7 @@ import pytest
 
 from job import bounds
 from job.console import Console
+from job.errors import StorageRefused
 from job.executions import checkpoints, neighbours
 from job.executions.executions import Execution, load_execution
 from job.executions.neighbours import Group, encode, folder_of, saved, stretch_key
@@ -46,6 +47,19 @@ def test_those_that_are_damaged_are_named_and_removed(store: Store, damage: byte
     assert ear.heard == [("warning", "neighbours_damaged")]
     assert dict(saved(store, "e", [TAIWAN], Console.silent())) == {whole: b"found"}
     assert len(list(store.objects(neighbours_prefix("e")))) == 1
+
+
+def test_one_that_is_damaged_and_may_not_be_removed_keeps_nobody_from_the_others(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "e", TAIWAN, 0, b"damaged")
+    whole = put(store, "e", TAIWAN, 16384)
+
+    def refuse(_store: Store, key: str) -> None:
+        raise StorageRefused(f"the storage refused to delete {key}", "Ask for the right.")
+
+    monkeypatch.setattr(Store, "delete", refuse)
+    assert dict(saved(store, "e", [TAIWAN], Console.silent())) == {whole: b"found"}
 
 
 @pytest.mark.parametrize("name", ["x", "../../etc/x", f"Loans/seed_1/{SEARCH}-0", f"loans/seed_1/{SEARCH}-0/x"])
